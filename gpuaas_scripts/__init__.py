@@ -1,0 +1,60 @@
+"""Compose, check and deliver the scripts that commission bare-metal GPU servers.
+
+The library in three calls:
+
+    from gpuaas_scripts import load_site, plan, render
+
+    site = load_site("maas280", "path/to/repository")
+    for rendered in render(plan(site)):
+        print(rendered.artifact.path, len(rendered.content))
+
+`load_site` and `plan` raise `FindingsError` with every problem at once, each with its place.
+"""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Artifact",
+    "Finding",
+    "FindingsError",
+    "GpuaasError",
+    "Plan",
+    "Rendered",
+    "Site",
+    "__version__",
+    "load_site",
+    "plan",
+    "render",
+    "user_data",
+]
+
+_PLACES = {
+    "Artifact": "plan",
+    "Finding": "errors",
+    "FindingsError": "errors",
+    "GpuaasError": "errors",
+    "Plan": "plan",
+    "Rendered": "render",
+    "Site": "config.site",
+    "load_site": "config.site",
+    "plan": "plan",
+    "render": "render",
+    "user_data": "render",
+}
+
+if TYPE_CHECKING:
+    from .config.site import Site, load_site
+    from .errors import Finding, FindingsError, GpuaasError
+    from .plan import Artifact, Plan, plan
+    from .render import Rendered, render, user_data
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is asked for, so that `gpuaas-gen --help` stays instant."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -1,0 +1,1 @@
+"""The command line: one module a verb, a thin layer over the library. The only code that prints or exits."""

@@ -1,0 +1,51 @@
+"""The files of site-configs/: site, hardware class, profile. A node file is a NodeConfig."""
+
+from typing import Annotated
+
+from ..scalars import Line, MaasName, Name, SecretRef, UnitName, Url
+from .base import Model, doc
+from .hardware import Hardware
+from .node import NodeConfig, Role
+
+
+class MaasRegion(Model, frozen=True):
+    """The MAAS region of a site."""
+
+    url: Annotated[Url | None, doc("URL of the region, such as http://10.0.0.2:5240/MAAS/")] = None
+    cli_profile: Annotated[Name | None, doc("login of the maas command line tool to reuse")] = None
+    api_key: Annotated[SecretRef | None, doc("API key, by reference")] = None
+
+
+class SiteFile(Model, frozen=True):
+    """sites/<site>.yaml."""
+
+    description: Annotated[Line | None, doc("what the site is, for people")] = None
+    maas: Annotated[MaasRegion, doc("MAAS region")] = MaasRegion()
+    scripts: Annotated[tuple[MaasName, ...], doc("MAAS scripts of the site (templates of scope site)")] = ()
+    defaults: Annotated[NodeConfig, doc("values for all nodes of the site")] = NodeConfig()
+    profiles: Annotated[dict[Name, NodeConfig], doc("values for the site's nodes of one profile")] = {}
+
+
+class HardwareFile(Model, frozen=True):
+    """hardware/<class>.yaml."""
+
+    description: Annotated[Line | None, doc("what the class is, for people")] = None
+    hardware: Annotated[Hardware, doc("facts of the class")] = Hardware()
+    defaults: Annotated[NodeConfig, doc("values for all nodes of the class")] = NodeConfig()
+
+
+class Artifacts(Model, frozen=True):
+    """Which templates a profile uses."""
+
+    scripts: Annotated[tuple[MaasName, ...], doc("host scripts, by template name")] = ()
+    units: Annotated[tuple[UnitName, ...], doc("systemd units, by template name")] = ()
+    files: Annotated[tuple[Name, ...], doc("files, by template name")] = ()
+
+
+class ProfileFile(Model, frozen=True):
+    """profiles/<profile>.yaml."""
+
+    description: Annotated[Line | None, doc("what nodes of the profile are for")] = None
+    role: Annotated[Role | None, doc("kind of profile; decides which rules apply")] = None
+    artifacts: Annotated[Artifacts, doc("templates that are rendered for nodes of the profile")] = Artifacts()
+    defaults: Annotated[NodeConfig, doc("values for all nodes of the profile")] = NodeConfig()

@@ -1,0 +1,71 @@
+"""Findings as text: place, message, the source line with a caret, hint, further places."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from ..errors import Finding, Location, Severity
+
+
+def sort(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings by place, each one once."""
+    unique = dict.fromkeys(findings)
+    return sorted(unique, key=lambda finding: (finding.location, finding.code, finding.message))
+
+
+def text(finding: Finding, root: Path, paint: Callable[[str, Severity], str]) -> str:
+    """One finding as lines; `root` is the folder that locations are relative to."""
+    lines = [
+        f"{finding.location}: {paint(f'{finding.severity}[{finding.code}]', finding.severity)}: {finding.message}",
+        *_excerpt(finding.location, root, hidden=finding.secret),
+    ]
+    if finding.hint:
+        lines.append(f"    = hint: {finding.hint}")
+    lines += [f"    = see also: {place}" for place in finding.also]
+    return "\n".join(lines)
+
+
+def _excerpt(location: Location, root: Path, *, hidden: bool) -> list[str]:
+    if not location.line:
+        return []
+    source = _lines(root / location.file)
+    if location.line > len(source):
+        return []
+    line = source[location.line - 1]
+    number = str(location.line)
+    if hidden:
+        line = line[: location.column - 1] + "***"
+        length = 3
+    else:
+        length = min(location.length, max(len(line) - location.column + 1, 1))
+    before = "".join("\t" if character == "\t" else " " for character in line[: location.column - 1])
+    gutter = " " * len(number)
+    return [f"  {number} | {line}", f"  {gutter} | {before}{'^' * length}"]
+
+
+@lru_cache(maxsize=16)
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def as_data(finding: Finding) -> dict[str, object]:
+    """One finding as JSON data."""
+    place = finding.location
+    return {
+        "code": finding.code,
+        "severity": str(finding.severity),
+        "message": finding.message,
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "hint": finding.hint,
+        "also": [str(other) for other in finding.also],
+    }

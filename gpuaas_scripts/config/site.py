@@ -1,0 +1,384 @@
+"""Loads a site: its file, the hardware classes and profiles its nodes name, and the nodes.
+
+Everything wrong in the files is collected as findings; what could be read is still returned, so
+that rules across fields are told in the same run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from ..errors import Finding, FindingsError, GpuaasError, Location, Severity
+from . import check, source
+from .layers import Layer, LayerName, SourceFile, merge, merge_all, origin
+from .model import Hardware, HardwareFile, NodeConfig, ProfileFile, SiteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .source import Document, KeyPath
+
+CONFIG_FOLDER = "site-configs"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_F = TypeVar("_F", SiteFile, HardwareFile, ProfileFile)
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareClass:
+    """A hardware class: its name and facts."""
+
+    name: str
+    source: SourceFile
+    facts: Hardware
+    approvals: tuple[KeyPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile as it stands on this site: layers without hardware class and node."""
+
+    name: str
+    source: SourceFile
+    file: ProfileFile
+    layers: tuple[Layer, ...]
+    config: NodeConfig
+    approvals: tuple[KeyPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node with its resolved configuration.
+
+    `layers` are the files its values come from, lowest first; `approvals` the key paths marked
+    `to-be-approved`.
+    """
+
+    name: str
+    source: SourceFile
+    config: NodeConfig
+    hardware: HardwareClass | None
+    profile: Profile
+    layers: tuple[Layer, ...]
+    approvals: tuple[KeyPath, ...] = ()
+
+    def locate(self, path: KeyPath) -> Location:
+        """Where the value at `path` comes from."""
+        return origin(self.layers, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site: everything its artifacts are made from."""
+
+    name: str
+    root: Path
+    source: SourceFile
+    file: SiteFile
+    nodes: tuple[Node, ...]
+    profiles: dict[str, Profile]
+    hardware: dict[str, HardwareClass]
+    approvals: tuple[KeyPath, ...] = ()
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a load found: the site as far as it could be read, and what is wrong.
+
+    `broken_nodes` names nodes that have a file but no valid configuration.
+    """
+
+    site: Site
+    findings: list[Finding] = field(default_factory=list)
+    broken_nodes: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that keep other verbs from going on."""
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
+
+
+def site_names(root: Path) -> list[str]:
+    """Names of the sites below `root`, sorted."""
+    return sorted(path.stem for path in (root / CONFIG_FOLDER / "sites").glob("*.yaml"))
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds site-configs/."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_FOLDER).is_dir():
+            return folder
+    raise GpuaasError(
+        f"no {CONFIG_FOLDER}/ in {start} or above",
+        hint="go into the repository, give --root, or start one with: gpuaas-gen init site NAME",
+    )
+
+
+def load_site(name: str, root: Path | str | None = None, *, assume_profile: Mapping[str, str] | None = None) -> Site:
+    """Load and check a site; raises FindingsError when anything is wrong with it.
+
+    `root` is the folder that holds site-configs/ (default: found from the working directory);
+    `assume_profile` gives nodes another profile than their file says.
+    """
+    from .rules import check_site
+
+    loaded = load(name, find_root(Path.cwd()) if root is None else Path(root), assume_profile=assume_profile)
+    loaded.findings += check_site(loaded.site)
+    if loaded.errors:
+        raise FindingsError(f"site {name} has {len(loaded.errors)} error(s)", loaded.findings)
+    return loaded.site
+
+
+def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None) -> Loaded:
+    """Load a site with all findings of its files; a site that does not exist is a GpuaasError."""
+    return _Loader(root, name, dict(assume_profile or {})).load()
+
+
+class _Loader:
+    """Reads the files of one site; shared files once each."""
+
+    def __init__(self, root: Path, name: str, assume_profile: dict[str, str]) -> None:
+        self.root = root
+        self.name = name
+        self.folder = root / CONFIG_FOLDER
+        self.assume_profile = assume_profile
+        self.findings: list[Finding] = []
+        self.broken: list[str] = []
+        self.hardware: dict[str, HardwareClass] = {}
+        self.profiles: dict[str, Profile] = {}
+        self.profile_files: dict[str, tuple[SourceFile, ProfileFile, dict[str, Any]]] = {}
+        self.class_defaults: dict[str, dict[str, Any]] = {}
+        self.bases: dict[tuple[str | None, str], dict[str, Any]] = {}
+
+    def load(self) -> Loaded:
+        path = self.folder / "sites" / f"{self.name}.yaml"
+        if not path.is_file():
+            raise GpuaasError(
+                f"site {self.name!r} does not exist: no {CONFIG_FOLDER}/sites/{self.name}.yaml in {self.root}",
+                hint=check.suggestion(self.name, site_names(self.root)) + f"; or: gpuaas-gen init site {self.name}",
+            )
+        self.site_source = self._file("sites", self.name)
+        document = self.site_source.document()
+        self.site_data = document.data
+        site_file, approvals = self._model(document, SiteFile)
+        self._load_folder("hardware", self._load_hardware)
+        self._load_folder("profiles", self._load_profile)
+        for profile in _mapping(self.site_data.get("profiles")):
+            if profile not in self.profile_files:
+                self._unknown("profile", profile, document, ("profiles", profile), at_key=True)
+        nodes = self._load_nodes()
+        unknown = sorted(set(self.assume_profile) - {node.name for node in nodes} - set(self.broken))
+        if unknown:
+            known = check.suggestion(unknown[0], [node.name for node in nodes])
+            raise GpuaasError(f"--assume-profile names node {unknown[0]!r}, which site {self.name} lacks", hint=known)
+        site = Site(
+            self.name, self.root, self.site_source, site_file, nodes, self.profiles, self.hardware, tuple(approvals)
+        )
+        return Loaded(site, self.findings, self.broken)
+
+    def _file(self, *parts: str) -> SourceFile:
+        shown = "/".join((CONFIG_FOLDER, *parts)) + ".yaml"
+        return SourceFile(shown, self.root / shown)
+
+    def _report(self, document: Document, problem: check.Problem) -> None:
+        location = document.locate(problem.path, key=problem.at_key)
+        self.findings.append(
+            Finding(problem.code, Severity.ERROR, problem.message, location, problem.hint, secret=problem.secret)
+        )
+
+    def _model(self, document: Document, kind: type[_F]) -> tuple[_F, list[KeyPath]]:
+        """A shared file as a model; with problems, what is left when the wrong values are dropped."""
+        self.findings += document.findings
+        clean, approvals = check.strip(document.data)
+        found = check.problems(clean, kind)
+        for problem in found:
+            self._report(document, problem)
+            clean = _without(clean, problem.path)
+        try:
+            model: _F = check.convert(clean, kind)
+        except msgspec.ValidationError:
+            model = kind()
+        return model, approvals
+
+    def _load_folder(self, folder: str, load_one: Any) -> None:
+        place = self.folder / folder
+        if place.is_dir():
+            for path in sorted(place.iterdir()):
+                if self._usable(path, f"{CONFIG_FOLDER}/{folder}"):
+                    load_one(path.stem)
+
+    def _usable(self, path: Path, shown_folder: str) -> bool:
+        """True for a YAML file with a valid name; a finding for what looks like one and would be ignored."""
+        shown = f"{shown_folder}/{path.name}"
+        if path.suffix == ".yml":
+            self.findings.append(
+                Finding(
+                    "GS010", Severity.ERROR, "files end in .yaml here", Location(shown), f"rename it {path.stem}.yaml"
+                )
+            )
+            return False
+        if path.suffix != ".yaml" or path.name.startswith("."):
+            return False
+        if not _NAME.match(path.stem):
+            self.findings.append(
+                Finding(
+                    "GS010",
+                    Severity.ERROR,
+                    f"{path.stem!r} is not a name",
+                    Location(shown),
+                    "use a-z, 0-9 and '-', at most 63 characters",
+                )
+            )
+            return False
+        return True
+
+    def _load_hardware(self, name: str) -> None:
+        file = self._file("hardware", name)
+        document = file.document()
+        model, approvals = self._model(document, HardwareFile)
+        self.hardware[name] = HardwareClass(name, file, model.hardware, tuple(approvals))
+        self.class_defaults[name] = _mapping(document.data.get("defaults"))
+
+    def _load_profile(self, name: str) -> None:
+        file = self._file("profiles", name)
+        document = file.document()
+        model, _ = self._model(document, ProfileFile)
+        defaults = _mapping(document.data.get("defaults"))
+        self.profile_files[name] = (file, model, defaults)
+        layers = self._layers(None, name)
+        config, approvals = self._resolve(self._base(None, name))
+        self.profiles[name] = Profile(name, file, model, layers, config or NodeConfig(), tuple(approvals))
+
+    def _layers(self, hardware: str | None, profile: str) -> tuple[Layer, ...]:
+        layers = [
+            Layer(LayerName.PROFILE, self._file("profiles", profile), ("defaults",)),
+            Layer(LayerName.SITE, self.site_source, ("defaults",)),
+            Layer(LayerName.SITE_PROFILE, self.site_source, ("profiles", profile)),
+        ]
+        if hardware is not None:
+            layers.insert(0, Layer(LayerName.HARDWARE, self._file("hardware", hardware), ("defaults",)))
+        return tuple(layers)
+
+    def _base(self, hardware: str | None, profile: str) -> dict[str, Any]:
+        """The merged raw values of all layers below the node."""
+        known = self.bases.get((hardware, profile))
+        if known is None:
+            site_profiles = _mapping(self.site_data.get("profiles"))
+            known = merge_all(
+                [
+                    self.class_defaults.get(hardware or "", {}),
+                    self.profile_files[profile][2],
+                    _mapping(self.site_data.get("defaults")),
+                    _mapping(site_profiles.get(profile)),
+                ]
+            )
+            self.bases[hardware, profile] = known
+        return known
+
+    def _resolve(self, raw: dict[str, Any]) -> tuple[NodeConfig | None, list[KeyPath]]:
+        clean, approvals = check.strip(raw)
+        try:
+            config: NodeConfig = check.convert(clean, NodeConfig)
+        except msgspec.ValidationError:
+            return None, approvals
+        return config, approvals
+
+    def _load_nodes(self) -> tuple[Node, ...]:
+        folder = self.folder / "nodes" / self.name
+        if not folder.is_dir():
+            return ()
+        shown = f"{CONFIG_FOLDER}/nodes/{self.name}"
+        paths = [path for path in sorted(folder.iterdir()) if self._usable(path, shown)]
+        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in paths]
+        return tuple(node for node in nodes if node is not None)
+
+    def _load_node(self, path: Path, shown: str) -> Node | None:
+        name = path.stem
+        file = SourceFile(shown, path)
+        document = source.read(path, shown)
+        self.findings += document.findings
+        raw = document.data
+        before = len(self.findings)
+        hardware, profile = self._named(document, raw, "hardware_class"), self._named(document, raw, "profile")
+        profile = self.assume_profile.get(name, profile)
+        if profile is not None and profile not in self.profile_files:
+            hint = check.suggestion(profile, self.profile_files)
+            raise GpuaasError(f"profile {profile!r} does not exist", hint=hint)
+        above = raw if "hostname" in raw else {**raw, "hostname": name}
+        base = self._base(hardware, profile) if profile is not None else {}
+        config, approvals = self._resolve(merge(base, above))
+        if config is None:
+            self._node_problems(document, raw)
+        if config is None or profile is None or len(self.findings) > before or document.findings:
+            self.broken.append(name)
+            return None
+        layers = (*self._layers(hardware, profile), Layer(LayerName.NODE, file))
+        return Node(
+            name,
+            file,
+            msgspec.structs.replace(config, profile=profile),
+            self.hardware.get(hardware) if hardware else None,
+            self.profiles[profile],
+            layers,
+            tuple(approvals),
+        )
+
+    def _named(self, document: Document, raw: dict[str, Any], key: str) -> str | None:
+        """The class or profile that a node names, itself or through the site's defaults."""
+        value = raw.get(key, _mapping(self.site_data.get("defaults")).get(key))
+        known = self.hardware if key == "hardware_class" else self.profile_files
+        kind = "hardware class" if key == "hardware_class" else "profile"
+        if value is None:
+            if key == "profile":
+                hint = f"add `profile: NAME`; {check.suggestion('', known)}"
+                place = Location(document.file, 1, 1)
+                self.findings.append(Finding("GS110", Severity.ERROR, "the node has no profile", place, hint))
+            return None
+        if isinstance(value, str) and value in known:
+            return value
+        if key in raw:
+            self._unknown(kind, str(value), document, (key,))
+        else:
+            self._unknown(kind, str(value), self.site_source.document(), ("defaults", key))
+        return None
+
+    def _unknown(self, kind: str, name: str, document: Document, path: KeyPath, *, at_key: bool = False) -> None:
+        """A finding: no file for the profile or hardware class of that name."""
+        profile = kind == "profile"
+        known = self.profile_files if profile else self.hardware
+        hint = f"{check.suggestion(name, known)}; or add {CONFIG_FOLDER}/{'profiles' if profile else 'hardware'}/{name}.yaml"
+        place = document.locate(path, key=at_key)
+        self.findings.append(Finding("GS111", Severity.ERROR, f"{kind} {name!r} does not exist", place, hint))
+
+    def _node_problems(self, document: Document, raw: dict[str, Any]) -> None:
+        """Problems of the node's own file; those of shared files are told with these files."""
+        clean, _ = check.strip(raw)
+        for problem in check.problems(clean, NodeConfig):
+            self._report(document, problem)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _without(raw: Any, path: KeyPath) -> Any:
+    """A copy of `raw` without the value at `path`."""
+    if not path:
+        return {}
+    part, rest = path[0], path[1:]
+    if isinstance(raw, dict) and part in raw:
+        copy = dict(raw)
+        if rest:
+            copy[str(part)] = _without(raw[str(part)], rest)
+        else:
+            del copy[str(part)]
+        return copy
+    if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+        items = list(raw)
+        items[part] = _without(raw[part], rest) if rest else {}
+        return items
+    return raw

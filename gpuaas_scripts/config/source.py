@@ -1,0 +1,271 @@
+"""Reads YAML files with positions, and refuses what YAML would quietly turn into something else.
+
+The result is plain data (dict, list, str, int, bool, None). Positions are not kept: a finding
+asks for one with `Document.locate`, which reads the text once more. So a site without problems
+pays nothing for them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from yaml.events import AliasEvent
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from ..errors import Finding, GpuaasError, Location, Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_TAG = "tag:yaml.org,2002:"
+_STR, _INT, _BOOL, _NULL = (_TAG + name for name in ("str", "int", "bool", "null"))
+_MAP, _SEQ, _MERGE = (_TAG + name for name in ("map", "seq", "merge"))
+_KINDS = {
+    _TAG + "float": "a floating-point number",
+    _TAG + "timestamp": "a date",
+    _TAG + "value": "YAML's value key",
+    _TAG + "binary": "binary data",
+}
+
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
+_HAS_ANCHOR = re.compile(r"(?:^|[\s\[{,:-])[&*][^\s,\[\]{}]")
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file: its name as shown to users, its text, its data and what is wrong with it.
+
+    `data` is always a mapping; after an unreadable file it is empty and `findings` says why.
+    """
+
+    file: str
+    text: str
+    data: dict[str, Any]
+    findings: tuple[Finding, ...] = ()
+
+    def locate(self, path: KeyPath, *, key: bool = False) -> Location:
+        """The place of the value at `path` (with `key`, of its key).
+
+        Where the path ends before the whole of it is found, the place of the last part found.
+        """
+        root = _compose(self.text)
+        if root is None:
+            return Location(self.file, 1, 1)
+        node, key_node = root, root
+        for part in path:
+            found = _child(node, part)
+            if found is None:
+                break
+            key_node, node = found
+        return _location(self.file, key_node if key else node)
+
+
+def read(path: Path, shown_as: str) -> Document:
+    """Read the file at `path`; a file that cannot be read is a GpuaasError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            raw = b""
+            while chunk := os.read(descriptor, 1 << 20):
+                raw += chunk
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise GpuaasError(f"{shown_as}: cannot be read: {error.strerror}") from None
+    return parse_bytes(raw, shown_as)
+
+
+def parse_bytes(raw: bytes, file: str) -> Document:
+    """Like `parse`, from the bytes of a file; anything but UTF-8 is a finding."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        finding = Finding(
+            "GS001",
+            Severity.ERROR,
+            f"byte 0x{raw[error.start]:02x} is not UTF-8",
+            Location(file, line, column),
+            "save the file as UTF-8",
+        )
+        return Document(file, raw.decode("utf-8", "replace"), {}, (finding,))
+    return parse(text, file)
+
+
+def parse(text: str, file: str) -> Document:
+    """Turn YAML text into data and findings; never raises for what the text holds."""
+    try:
+        root = _compose(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        return Document(file, text, {}, (_syntax_finding(error, text, file),))
+    if root is None:
+        finding = Finding(
+            "GS002", Severity.ERROR, "the file is empty", Location(file, 1, 1), "write at least one key, or delete it"
+        )
+        return Document(file, text, {}, (finding,))
+    walk = _Walk(file)
+    if _HAS_ANCHOR.search(text) and walk.refuse_anchors(text):
+        return Document(file, text, {}, tuple(walk.findings))  # an alias may contain itself: not walked
+    data = walk.value(root)
+    if not isinstance(data, dict):
+        walk.add("GS002", root, "the file must hold a mapping", "write `key: value` lines at the top level")
+        data = {}
+    return Document(file, text, data, tuple(walk.findings))
+
+
+@lru_cache(maxsize=8)
+def _compose(text: str) -> Node | None:
+    node: Node | None = yaml.compose(text, Loader=_Loader)
+    return node
+
+
+def _child(node: Node, part: str | int) -> tuple[Node, Node] | None:
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and key.value == part:
+                return key, value
+    elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item, item
+    return None
+
+
+def _location(file: str, node: Node) -> Location:
+    start, end = node.start_mark, node.end_mark
+    length = end.column - start.column if end.line == start.line else 1
+    return Location(file, start.line + 1, start.column + 1, max(length, 1))
+
+
+def _syntax_finding(error: Exception, text: str, file: str) -> Finding:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if mark is not None:
+        location = Location(file, mark.line + 1, mark.column + 1)
+    else:  # a ReaderError holds an offset only
+        offset = int(getattr(error, "position", 0) or 0)
+        before = text[:offset]
+        location = Location(file, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
+    return Finding("GS001", Severity.ERROR, f"not valid YAML: {problem}", location, "mend the syntax at this place")
+
+
+class _Walk:
+    """Turns composed nodes into data, collecting findings on the way."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.findings: list[Finding] = []
+
+    def add(self, code: str, node: Node, message: str, hint: str) -> None:
+        self.findings.append(Finding(code, Severity.ERROR, message, _location(self.file, node), hint))
+
+    def refuse_anchors(self, text: str) -> bool:
+        """Add a finding for each anchor and alias; true when there was an alias."""
+        aliased = False
+        for event in yaml.parse(text, Loader=_Loader):
+            anchor = getattr(event, "anchor", None)
+            aliased = aliased or isinstance(event, AliasEvent)
+            if anchor is not None:
+                mark = event.start_mark
+                self.findings.append(
+                    Finding(
+                        "GS006",
+                        Severity.ERROR,
+                        f"anchor or alias {anchor!r}: anchors, aliases and merge keys are not used here",
+                        Location(self.file, mark.line + 1, mark.column + 1, len(anchor) + 1),
+                        "write the value out; what several nodes share belongs into the site, profile or class file",
+                    )
+                )
+        return aliased
+
+    def value(self, node: Node) -> Any:
+        tag = node.tag
+        if tag == _STR:
+            return node.value
+        if tag == _MAP and isinstance(node, MappingNode):
+            return self._mapping(node)
+        if tag == _SEQ and isinstance(node, SequenceNode):
+            return [self.value(item) for item in node.value]
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        self.add("GS007", node, f"tag {tag!r} is not used here", "remove the tag")
+        return None
+
+    def _mapping(self, node: MappingNode) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.tag != _STR:
+                self._bad_key(key)
+                continue
+            name = key.value
+            if name in result:
+                self.add("GS003", key, f"key {name!r} stands here twice", "keep one of the two")
+                continue
+            result[name] = self.value(value)
+        return result
+
+    def _bad_key(self, key: Node) -> None:
+        if key.tag == _MERGE:
+            self.add(
+                "GS006",
+                key,
+                "merge key '<<': anchors, aliases and merge keys are not used here",
+                "write the keys out; what several nodes share belongs into the site, profile or class file",
+            )
+            return
+        shown = key.value if isinstance(key, ScalarNode) else "a list or mapping"
+        self.add("GS004", key, f"key {shown!r} is not text", f'quote it: "{shown}"')
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        text, tag = node.value, node.tag
+        if tag == _INT:
+            if _DECIMAL.match(text):
+                return int(text)
+            return self._converted(node, _int_kind(text))
+        if tag == _BOOL:
+            if text in ("true", "false"):
+                return text == "true"
+            return self._converted(node, "a boolean")
+        if tag == _NULL:
+            if text in ("null", "~"):
+                return None
+            if text == "":
+                self.add("GS005", node, "the value is missing", 'write a value, null to unset it, or "" for empty text')
+                return None
+            return self._converted(node, "null")
+        if tag in _KINDS:
+            return self._converted(node, _KINDS[tag])
+        self.add("GS007", node, f"tag {tag!r} is not used here", "remove the tag")
+        return None
+
+    def _converted(self, node: ScalarNode, kind: str) -> str:
+        text = node.value
+        hint = f'quote it if text is meant: "{text}"'
+        if kind == "a boolean":
+            hint += "; for a boolean write true or false"
+        elif kind.startswith(("an octal", "a hexadecimal", "a base-60", "a number")):
+            hint += "; for a number write it in decimal"
+        self.add("GS004", node, f"YAML reads {text} as {kind}", hint)
+        return str(text)
+
+
+def _int_kind(text: str) -> str:
+    digits = text.lstrip("+-").lower()
+    if ":" in digits:
+        return "a base-60 number (minutes and seconds)"
+    if digits.startswith("0x"):
+        return "a hexadecimal number"
+    if digits.startswith("0b"):
+        return "a binary number"
+    if digits.startswith("0") and digits != "0":
+        return "an octal number"
+    return "a number"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Plays a command that needs hardware: prints what was recorded for exactly these arguments.
+# commands/<name>/<arguments joined by blanks, / written %> holds stdout, the same name plus .stderr
+# and .status the rest; "default" answers other arguments. Every call is logged.
+set -eu
+
+name=${0##*/}
+folder=/gpuaas/commands/$name
+[ ! -d "/run/gpuaas-lab/commands/$name" ] || folder=/run/gpuaas-lab/commands/$name
+printf '%s\n' "$name $*" >>/run/gpuaas-lab/calls
+
+key=$(printf '%s' "$*" | tr / %)
+[ -n "$key" ] || key=no-arguments
+[ -f "$folder/$key" ] || key=default
+if [ ! -f "$folder/$key" ]; then
+    printf '%s: the fixture host has no answer to: %s\n' "$name" "$*" >&2
+    exit 125
+fi
+cat "$folder/$key"
+[ ! -f "$folder/$key.stderr" ] || cat "$folder/$key.stderr" >&2
+[ ! -f "$folder/$key.status" ] || exit "$(cat "$folder/$key.status")"

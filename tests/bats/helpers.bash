@@ -1,0 +1,212 @@
+# shellcheck shell=bash
+# Helpers for bats tests of rendered scripts. In a test file:
+#
+#     # host: j22u05-before          (optional: the fixture host that the container plays)
+#     load helpers
+#     setup() { host_reset; }
+#     @test "a missing GPU is a FAIL" {
+#         rm /sys/bus/pci/devices/0000:1b:00.0
+#         run_script gpuaas-slice-parity-check
+#         [ "$status" -eq 1 ]
+#         assert_evidence gpu FAIL '*7 of 8*'
+#     }
+#
+# The runner runs each file once per shell, in a container of its own.
+
+bats_require_minimum_version 1.5.0
+
+GPUAAS_GENERATED=${GPUAAS_GENERATED:-/gpuaas/generated}
+GPUAAS_SITE=${GPUAAS_SITE:-example}
+GPUAAS_TEST_SHELL=${GPUAAS_TEST_SHELL:-dash}
+# Seconds for one run of a script; one that hangs ends with status 124.
+GPUAAS_SCRIPT_TIMEOUT=${GPUAAS_SCRIPT_TIMEOUT:-60}
+LAB_DISKS=/var/lib/gpuaas-lab/disks
+LAB_LOOPS=/run/gpuaas-lab/loops
+
+# Fail a test with a text.
+fail() {
+    printf '%s\n' "$*" >&2
+    return 1
+}
+
+# The words that run a script under the shell of this run, in the array `shell_words`.
+_shell_words() {
+    case $GPUAAS_TEST_SHELL in
+        dash) shell_words=(dash) ;;
+        busybox) shell_words=(busybox ash) ;;
+        bash) shell_words=(bash) ;;
+        *) fail "GPUAAS_TEST_SHELL=$GPUAAS_TEST_SHELL: must be one of dash, busybox, bash" ;;
+    esac
+}
+
+# script_path NAME - the rendered script of that file name (or path below the site's folder). Several
+# files of that name must be the same, byte for byte.
+script_path() {
+    local root=$GPUAAS_GENERATED/$GPUAAS_SITE found first other
+    if [ -f "$root/$1" ]; then
+        printf '%s\n' "$root/$1"
+        return
+    fi
+    found=$(find "$root" -type f \( -name "$1" -o -name "$1.sh" \) | LC_ALL=C sort)
+    [ -n "$found" ] || { fail "no rendered script $1 below $root"; return 1; }
+    first=${found%%$'\n'*}
+    while read -r other; do
+        cmp -s "$first" "$other" || { fail "$first and $other differ: name one by its path"; return 1; }
+    done <<<"$found"
+    printf '%s\n' "$first"
+}
+
+# run_script NAME [argument...] - run the rendered script under the shell of this run. Sets $status,
+# $output and $lines (stdout), $stderr; keeps the evidence lines for the table of both colours.
+run_script() {
+    local path shell_words
+    path=$(script_path "$1") || return 1
+    _shell_words || return 1
+    shift
+    run --separate-stderr timeout --kill-after=5 "$GPUAAS_SCRIPT_TIMEOUT" "${shell_words[@]}" "$path" "$@"
+    _keep_evidence "${path##*/}"
+}
+
+# run_functions NAME CODE [argument...] - run shell code after the script's settings, fragments and
+# functions: the script without its trap (line 2) and its last line.
+run_functions() {
+    local path code=$2 shell_words file=$BATS_TEST_TMPDIR/functions.sh
+    path=$(script_path "$1") || return 1
+    _shell_words || return 1
+    shift 2
+    [ "$(sed -n 2p "$path")" = "trap 'exit 70' EXIT" ] || { fail "$path: line 2 is not the trap"; return 1; }
+    { sed -e 2d -e '$d' "$path"; printf '%s\n' "$code"; } >"$file"
+    run --separate-stderr timeout --kill-after=5 "$GPUAAS_SCRIPT_TIMEOUT" "${shell_words[@]}" "$file" "$@"
+}
+
+_keep_evidence() {
+    [ -n "${GPUAAS_EVIDENCE_LOG:-}" ] || return 0
+    local line
+    while IFS= read -r line; do
+        [[ $line != GPUAAS_*" status="* ]] ||
+            printf '%s\t%s\t%s\t%s\n' "$1" "$GPUAAS_TEST_SHELL" "$BATS_TEST_NAME" "$line" >>"$GPUAAS_EVIDENCE_LOG"
+    done <<<"$output"
+}
+
+# evidence_line CHECK - the one line of $output about this check; fails when there is none or a second.
+evidence_line() {
+    local found count
+    found=$(grep -E "^GPUAAS_[A-Z0-9_]+ ([^ ]+ )*check=$1( |\$)" <<<"$output" || true)
+    count=$(grep -c . <<<"$found" || true)
+    [ "$count" -eq 1 ] || { fail "check $1: $count evidence lines, one is needed, in:"$'\n'"$output"; return 1; }
+    printf '%s\n' "$found"
+}
+
+# evidence_field CHECK KEY - one unquoted value of the check's line; fails when absent.
+evidence_field() {
+    local line word
+    line=$(evidence_line "$1") || return 1
+    # xargs takes the quotes off without running anything.
+    while IFS= read -r word; do
+        if [[ $word == "$2="* ]]; then
+            printf '%s\n' "${word#*=}"
+            return 0
+        fi
+    done < <(xargs -n 1 printf '%s\n' <<<"$line")
+    fail "check $1 has no $2: $line"
+}
+
+# evidence_status CHECK - PASS, FAIL, WARN or SKIP.
+evidence_status() {
+    evidence_field "$1" status
+}
+
+# assert_evidence CHECK STATUS [DETAIL] - the check has that status, and a detail that fits the glob.
+assert_evidence() {
+    local seen detail
+    seen=$(evidence_status "$1") || return 1
+    [ "$seen" = "$2" ] || { fail "check $1: $2 was expected: $(evidence_line "$1")"; return 1; }
+    [ -n "${3:-}" ] || return 0
+    detail=$(evidence_field "$1" detail) || return 1
+    # The third argument is a glob.
+    # shellcheck disable=SC2053
+    [[ $detail == $3 ]] || fail "check $1: detail '$detail' does not fit '$3'"
+}
+
+# evidence_summary KEY - a number of the last line, such as failures.
+evidence_summary() {
+    local last
+    last=$(tail -n 1 <<<"$output")
+    [[ " $last " =~ [[:space:]]$1=([0-9]+)[[:space:]] ]] || { fail "no $1= in the last line: $last"; return 1; }
+    printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# host_reset - put the fixture host back as it was at boot: /sys and /proc wholly, files elsewhere
+# overwritten (what a test added there stays). Forgets the calls of stand-ins.
+host_reset() {
+    local step path _
+    rm -rf /run/gpuaas-lab/calls /run/gpuaas-lab/commands
+    while read -r step path _; do
+        case $step in
+            dir)
+                find "$path" -xdev -mindepth 1 -delete
+                [ ! -d "/gpuaas/host$path" ] || cp -RP "/gpuaas/host$path/." "$path/" ;;
+            file) cat "/gpuaas/host$path" >"$path" ;;
+            maybe) grep -qx "$path" /run/gpuaas-lab/missing || cat "/gpuaas/host$path" >"$path" ;;
+            copy | volatile) cp -RP "/gpuaas/host$path/." "$path/" ;;
+        esac
+    done </gpuaas/lab/plan
+}
+
+# calls COMMAND - the recorded calls of a stand-in, one a line, without its name.
+calls() {
+    [ ! -f /run/gpuaas-lab/calls ] || sed -n "s/^$1 //p" /run/gpuaas-lab/calls
+}
+
+# answer COMMAND ARGUMENTS STDOUT [STATUS] - change what a stand-in says, until host_reset.
+answer() {
+    local folder=/run/gpuaas-lab/commands/$1 key=${2//\//%}
+    mkdir -p "$folder"
+    [ ! -d "/gpuaas/commands/$1" ] || cp -Rn "/gpuaas/commands/$1/." "$folder/"
+    printf '%s\n' "$3" >"$folder/$key"
+    printf '%s\n' "${4:-0}" >"$folder/$key.status"
+}
+
+# loop_disk NAME SIZE [SERIAL [EUI]] - a disk of its own on a file; prints its device. With a serial (and
+# an EUI) it has the by-id links of an NVMe disk. It goes with loop_clean, or with the container at the latest.
+loop_disk() {
+    local device
+    mkdir -p "$LAB_DISKS" "$LAB_LOOPS"
+    rm -f "$LAB_DISKS/$1.img"
+    truncate -s "$2" "$LAB_DISKS/$1.img"
+    device=$(losetup --find --show --partscan "$LAB_DISKS/$1.img") || return 1
+    disk_identity "$device" "${3:-}" "${4:-}"
+    printf '%s\n' "$device"
+}
+
+# disk_identity DEVICE SERIAL [EUI] - who the disk says it is: lsblk and /dev/disk/by-id follow. To move a
+# by-id link, give its identity to another disk; a link made by hand is overwritten.
+disk_identity() {
+    {
+        [ -z "${2:-}" ] || printf '%s\n' "ID_SERIAL_SHORT=$2" "ID_MODEL=LAB" "ID_SERIAL=LAB_$2"
+        [ -z "${3:-}" ] || printf '%s\n' "ID_WWN=eui.$3"
+    } >"$LAB_LOOPS/${1##*/}"
+    udev_settle
+}
+
+# udev_settle - bring nodes of partitions, links in /dev/disk and udev's database up to date, after
+# sfdisk, mkfs and the like. lsblk and udevadm settle do it by themselves.
+udev_settle() {
+    /gpuaas/lab/udev.sh
+}
+
+# loop_clean - unmount and detach all disks that loop_disk made; for teardown.
+loop_clean() {
+    local disk device target
+    for disk in "$LAB_LOOPS"/*; do
+        [ -e "$disk" ] || continue
+        device=/dev/${disk##*/}
+        while read -r target; do
+            umount --lazy "$target" || true
+        done < <(awk -v d="$device" '$1 == d || index($1, d "p") == 1 { print $2 }' /proc/mounts)
+        losetup --detach "$device" || true
+        rm -f "$disk"
+    done
+    udev_settle
+    rm -rf "$LAB_DISKS"
+}

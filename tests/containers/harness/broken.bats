@@ -1,0 +1,7 @@
+@test "passes" {
+    true
+}
+
+@test "fails" {
+    [ "what was seen" = "what was expected" ]
+}

@@ -1,0 +1,7 @@
+@test "passes" {
+    true
+}
+
+@test "hangs" {
+    sleep 100
+}

@@ -1,0 +1,3 @@
+@test "skipped" {
+    skip "for a reason"
+}
