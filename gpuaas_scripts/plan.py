@@ -117,6 +117,7 @@ class _Need:
     columns: tuple[str, ...]
     optional: bool
     declared: Location
+    constant: str | None = None
 
 
 def plan(site: Site, library: Library | None = None) -> Plan:
@@ -231,19 +232,22 @@ class _Planner:
             cached = tuple(need for need in found if need is not None)
             self.needs[f"{template.reference}/{section}"] = cached
             for need in cached:
-                self.uses.setdefault(need.key.text if need.key else "hardware", set()).add(template.reference)
+                if need.constant is None:
+                    self.uses.setdefault(need.key.text if need.key else "hardware", set()).add(template.reference)
         return cached
 
     def _need(self, template: Template, section: str, name: str, setting: SettingModel) -> _Need | None:
         place = partial(template.locate, (section, name))
         try:
+            if setting.value is not None:
+                return _Need(name, None, (), setting.optional, place(), setting.value)
             if setting.table is not None:
                 if setting.table != "hardware" or not setting.columns:
                     raise keys.UnknownKeyError("a table is `table: hardware` with columns")
                 keys.columns(_ClassRow, setting.columns)
                 return _Need(name, None, setting.columns, setting.optional, place())
             if setting.from_ is None:
-                raise keys.UnknownKeyError(f"{name} has neither `from` nor `table`")
+                raise keys.UnknownKeyError(f"{name} has none of `from`, `table` and `value`")
             return _Need(name, keys.find(setting.from_), setting.columns, setting.optional, place())
         except keys.UnknownKeyError as error:
             self.add("GS306", str(error), place(), "name a key of the configuration: gpuaas-gen schema node")
@@ -262,7 +266,7 @@ class _Planner:
         values: dict[str, Value] = {}
         missing: list[str] = []
         for need in self.needs_of(template, section):
-            value = read(need)
+            value = read(need) if need.constant is None else need.constant
             values[need.name] = value
             if approvals and need.key is not None and _marked(need.key.path, approvals):
                 missing.append(need.key.text)

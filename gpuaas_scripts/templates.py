@@ -40,6 +40,7 @@ class SettingModel(Model, frozen=True, rename={"from_": "from"}):
 
     from_: Annotated[Line | None, doc("key of the resolved configuration, such as network.bridge.name")] = None
     table: Annotated[Line | None, doc("'hardware': one row for each hardware class of the site")] = None
+    value: Annotated[Line | None, doc("a constant of the template")] = None
     columns: Annotated[tuple[Line, ...], doc("keys below the list or table: one column each")] = ()
     description: Annotated[Line | None, doc("what it is for")] = None
     optional: Annotated[bool, doc("render as empty text where no value is set")] = False
@@ -94,6 +95,12 @@ class UnitModel(Model, frozen=True):
     settings: Annotated[dict[Line, SettingModel], doc("values given to the template")] = {}
 
 
+class Builder(StrEnum):
+    """Files that are built as data instead of rendered from a template."""
+
+    NETPLAN_IPOIB = "netplan-ipoib"
+
+
 class FileModel(Model, frozen=True):
     """files/<name>/file.yaml."""
 
@@ -102,7 +109,7 @@ class FileModel(Model, frozen=True):
     path: Annotated[AbsolutePath | None, doc("path on the host")] = None
     mode: Annotated[FileMode, doc("mode on the host")] = "0644"
     owner: Annotated[Line, doc("owner and group on the host")] = "root:root"
-    builder: Annotated[Name | None, doc("builds the file as data, instead of content.j2")] = None
+    builder: Annotated[Builder | None, doc("builds the file as data, instead of content.j2")] = None
     settings: Annotated[dict[Line, SettingModel], doc("values given to the template")] = {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..checks.shell_contract import check_library
 from ..config.check import suggestion
 from ..config.rules import check_site
 from ..config.site import load
@@ -36,8 +37,9 @@ class Checked:
 def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None) -> Checked:
     """Load, check and plan a site; nothing is raised for findings."""
     loaded = load(name, root, assume_profile=assume_profile)
-    plan = make_plan(loaded.site, Library.for_root(root))
-    found = [*loaded.findings, *check_site(loaded.site), *plan.findings, *approvals(plan)]
+    library = Library.for_root(root)
+    plan = make_plan(loaded.site, library)
+    found = [*loaded.findings, *check_site(loaded.site), *plan.findings, *check_library(library), *approvals(plan)]
     return Checked(loaded, plan, tuple(dict.fromkeys(found)))
 
 

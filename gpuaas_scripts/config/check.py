@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from .scalars import KINDS, REASONS, SAYS, SECRET_PATTERNS, TO_BE_APPROVED, decode
+from .scalars import KINDS, REASONS, SECRET_PATTERNS, TO_BE_APPROVED, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,7 +165,7 @@ def _text_problem(raw: object, metas: list[msgspec.Meta], path: KeyPath) -> Prob
     meta = next((meta for meta in metas if meta.pattern), None)
     if meta is None or meta.pattern is None:
         return Problem("GS103", path, "must be text", "quote it")
-    says = f"must be {SAYS[meta.pattern]}"
+    says = f"must be {meta.description}"
     if meta.pattern in SECRET_PATTERNS:
         hint = "move the value to an environment variable or a file, and change it: it is in the history of this file"
         return Problem("GS105", path, says, hint, secret=True)
@@ -209,6 +209,6 @@ def _without_optional(hint: Any) -> Any:
 @lru_cache(maxsize=None)
 def fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The keys of a model and the types of their values."""
-    hints = typing.get_typefields(kind, include_extras=True)
+    hints = typing.get_type_hints(kind, include_extras=True)
     names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
     return {encoded: hints[name] for name, encoded in names}

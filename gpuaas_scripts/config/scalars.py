@@ -1,7 +1,7 @@
 """The scalar types of the configuration: what a piece of text must look like to be an address, a disk, a unit.
 
-Each type says in words what it wants (`says`), so that a finding and the JSON Schema use the same
-sentence. Text types stay `str`; network types become `ipaddress` objects.
+Each type says in words what it wants, in its description, so that a finding and the JSON Schema use
+the same sentence. Text types stay `str`; network types become `ipaddress` objects.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 TO_BE_APPROVED = "to-be-approved"
 """Stands where a value is still missing that nobody may invent (design: missing values)."""
 
-SAYS: dict[str, str] = {}
-"""Pattern to sentence, for text types; read where a pattern does not match."""
-
 REASONS: dict[str, Callable[[str], str]] = {}
 """Pattern to a function that tells, of a wrong value, why just that one is refused ('' if nothing special)."""
 
@@ -31,7 +28,6 @@ SECRET_PATTERNS: set[str] = set()
 def _text(
     pattern: str, says: str, example: str, *, reason: Callable[[str], str] | None = None, secret: bool = False
 ) -> Any:
-    SAYS[pattern] = says
     if secret:
         SECRET_PATTERNS.add(pattern)
     if reason is not None:
@@ -199,6 +195,12 @@ class Size:
         self.text = text
         self.mib = int(match[1]) * _MIB[match[2]]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Size) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     def __str__(self) -> str:
         return self.text
 
@@ -214,6 +216,12 @@ class Duration:
             raise ValueError(text)
         self.text = text
         self.seconds = int(match[1]) * _SECONDS[match[2]]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Duration) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     def __str__(self) -> str:
         return self.text

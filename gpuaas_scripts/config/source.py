@@ -175,7 +175,7 @@ class _Walk:
             anchor = getattr(event, "anchor", None)
             aliased = aliased or isinstance(event, AliasEvent)
             if anchor is not None:
-                mark = event.start_mark
+                mark: Any = event.start_mark
                 self.findings.append(
                     Finding(
                         "GS006",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.container import Container, Mount
-from gpuaas_scripts.run import Completed, CommandError
+from gpuaas_scripts.run import CommandError, Completed
 
 BATS_AT = "/gpuaas/bats-core"
 TESTS_AT = "/gpuaas/bats"

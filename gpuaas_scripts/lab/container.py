@@ -21,7 +21,7 @@ from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.engine import Engine, EngineName
 from gpuaas_scripts.lab.hosts import FixtureHost
 from gpuaas_scripts.lab.image import ImageRef
-from gpuaas_scripts.run import Completed, CommandError, run
+from gpuaas_scripts.run import CommandError, Completed, run
 
 LABEL = "gpuaas-lab"
 SEED = "/var/lib/cloud/seed/nocloud"

@@ -37,7 +37,7 @@ class FixtureHost:
 
 
 def load_host(folder: Path) -> FixtureHost:
-    """Read the fixture host in `folder`. Raises GpuaasError when it is no such folder or holds what cannot be mounted."""
+    """Read the fixture host in `folder`. Raises GpuaasError when it is none, or holds what cannot be mounted."""
     root = folder / "root"
     if not root.is_dir() and not (folder / "commands").is_dir():
         raise GpuaasError(f"{folder}: no fixture host: neither root/ nor commands/ is there")

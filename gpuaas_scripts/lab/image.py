@@ -28,18 +28,21 @@ DEFAULT_MIRROR = "http://deb.debian.org/debian"
 MIRROR_VARIABLE = "GPUAAS_LAB_MIRROR"
 BUILD_TIMEOUT = 1800.0
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # What a host has before any of our scripts runs (and what the tests themselves need).
-INSTALLED = tuple(
-    """
+INSTALLED = _words("""
     systemd systemd-sysv systemd-resolved dbus udev cloud-init netplan.io
     iproute2 iputils-ping iptables openvswitch-switch ethtool udhcpc tcpdump netcat-openbsd
-    kmod pciutils util-linux fdisk parted e2fsprogs dosfstools xfsprogs mdadm lvm2 cryptsetup-bin
+    openssh-server sudo kmod pciutils util-linux fdisk parted e2fsprogs dosfstools xfsprogs mdadm lvm2 cryptsetup-bin
     nvme-cli dmidecode procps busybox mksh bash dash jq python3
     curl ca-certificates gpg gpg-agent apt apt-utils
-    """.split()
-)
+""")
 # What can be installed inside a running container, from the repository in the image.
-AVAILABLE = tuple("dnsmasq openvswitch-switch driverctl rdma-core ibverbs-utils infiniband-diags".split())
+AVAILABLE = _words("dnsmasq openvswitch-switch driverctl rdma-core ibverbs-utils infiniband-diags")
 
 _SCRIPT = Path(__file__).parent / "repository.sh"
 # Options of the build machine's apt that reach a mirror; nothing of them stays in the image.
@@ -169,7 +172,7 @@ def _build_from_packages(engine: Engine, tag: str, mirror: str, say: Callable[[s
 
 
 def _build_on_base(engine: Engine, tag: str, base: str) -> None:
-    """Put the packages on an image that the user named. Needs a network; not tried on the build machine of the tests."""
+    """Put the packages on an image that the user named. Needs a network; never tried so far."""
     if not re.fullmatch(r"[A-Za-z0-9][\w./:@-]*", base):
         raise GpuaasError(f"{base!r} is no image name", hint="like ubuntu:24.04")
     lines = [

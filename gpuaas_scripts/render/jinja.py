@@ -72,7 +72,6 @@ def _environment() -> jinja2.Environment:
     filters: dict[str, Callable[[str], str]] = {
         "systemd_text": quote.systemd_text,
         "systemd_exec": quote.systemd_exec_argument,
-        "systemd_env": quote.systemd_environment,
         "sysctl": quote.sysctl_value,
         "udev": quote.udev_value,
         "dnsmasq": quote.dnsmasq_value,
@@ -80,6 +79,7 @@ def _environment() -> jinja2.Environment:
         "module": quote.module_name,
     }
     environment.filters = {name: _quoting(function) for name, function in filters.items()}
+    environment.filters["systemd_env"] = _systemd_env
     return environment
 
 
@@ -90,6 +90,10 @@ def _quoting(function: Callable[[str], str]) -> Callable[[Any], Quoted]:
         return Quoted(function(shell_text(value)))
 
     return apply
+
+
+def _systemd_env(value: Any, name: str) -> Quoted:  # noqa: ANN401 - what a template holds
+    return _quoting(lambda text: quote.systemd_environment(name, text))(value)
 
 
 def _only_quoted(value: Any) -> Any:  # noqa: ANN401 - jinja's hook

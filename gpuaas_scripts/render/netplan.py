@@ -6,6 +6,7 @@ waiting). The file is mode 0600, as netplan asks for.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def ipoib(values: Mapping[str, Value]) -> dict[str, Any]:
     """The host's IPoIB interface.
 
     Takes INTERFACE, ADDRESS (with prefix), MODE, and where set MTU (bytes), NETWORK (routed over the
-    fabric) and GATEWAY (next hop to it; without one the network is on the link).
+    fabric; no route of its own where it is the address's network) and GATEWAY (next hop to it;
+    without one the network is on the link).
     """
     interface: dict[str, Any] = {
         "optional": True,
@@ -30,7 +32,7 @@ def ipoib(values: Mapping[str, Value]) -> dict[str, Any]:
     }
     if values.get("MTU"):
         interface["mtu"] = values["MTU"]
-    if values.get("NETWORK"):
+    if values.get("NETWORK") and IPv4Interface(str(values["ADDRESS"])).network != IPv4Network(str(values["NETWORK"])):
         route: dict[str, Any] = {"to": values["NETWORK"]}
         route |= {"via": values["GATEWAY"]} if values.get("GATEWAY") else {"scope": "link"}
         interface["routes"] = [route]

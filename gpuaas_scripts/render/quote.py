@@ -3,17 +3,12 @@
 Each function takes text and returns exactly what stands in the file; read by that format's own
 reader it is the text again, byte for byte. What a format cannot carry raises `QuoteError`, whose
 message says what is wrong, where, and what would be valid: nothing is dropped or replaced.
-
-`FILTERS` holds the same functions under the names that templates use.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import Final
 
 
 class QuoteError(ValueError):
@@ -104,10 +99,7 @@ def systemd_text(value: str) -> str:
     `#` and `;` start a comment only at the start of a line, which is the setting's name here.
     """
     _line(_systemd(value, "a systemd text"), "a systemd text")
-    if value.endswith("\\"):
-        raise QuoteError(
-            "a systemd text cannot end in a backslash, which continues the line; end it in another character"
-        )
+    _no_continuation(value, "a systemd text")
     return value.replace("%", "%%")
 
 
@@ -141,10 +133,7 @@ def ini_value(value: str) -> str:
     _line(value, "an INI value")
     _none_of(value, "\"'", "an INI value")
     _no_comment(value, "#;", "an INI value")
-    if value.endswith("\\"):
-        raise QuoteError(
-            "an INI value cannot end in a backslash, which continues the line; end it in another character"
-        )
+    _no_continuation(value, "an INI value")
     return value
 
 
@@ -244,21 +233,3 @@ def _allowed(what: str, value: str, pattern: re.Pattern[str], characters: str) -
     matched = pattern.match(value)
     position = matched.end() if matched else 0
     return f"{what} cannot hold {value[position]!r} (character {position + 1} of {value!r}); allowed are {characters}"
-
-
-FILTERS: Final[Mapping[str, Callable[..., str]]] = {
-    function.__name__: function
-    for function in (
-        posix,
-        posix_assignment,
-        kernel_argument,
-        module_name,
-        systemd_exec_argument,
-        systemd_environment,
-        systemd_text,
-        udev_value,
-        sysctl_value,
-        ini_value,
-        dnsmasq_value,
-    )
-}

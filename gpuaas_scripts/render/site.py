@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Finding, FindingsError, Location, Severity
 from ..plan import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
-from ..templates import FileModel, Scope, ScriptModel, UnitModel
+from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
 from . import netplan, user_data as user_data_format
 from .banner import banner
 from .maas_metadata import metadata
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..config.keys import Value
     from ..config.site import Node
 
-BUILDERS: dict[str, Callable[[Mapping[str, Value]], dict[str, Any]]] = {"netplan_ipoib": netplan.ipoib}
-"""Files that are built as data, by the name that `builder:` of a file template gives."""
+BUILDERS: dict[Builder, Callable[[Mapping[str, Value]], dict[str, Any]]] = {Builder.NETPLAN_IPOIB: netplan.ipoib}
+"""What builds a file as data, by the name that `builder:` of a file template gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class _Renderer:
 
         assert template.body is not None  # noqa: S101 - the library reports a missing body
         try:
-            return head + render_template(template.body, artifact.values)
+            text = render_template(template.body, artifact.values)
         except TemplateProblemError as error:
             place = Location(template.body.file, error.line, 1)
             self.findings.append(

@@ -22,8 +22,8 @@ import quopri
 import re
 from typing import TYPE_CHECKING, Final
 
-from gpuaas_scripts.render.quote import QuoteError
-from gpuaas_scripts.render.yaml_text import Block, dump
+from .quote import QuoteError
+from .yaml_text import Block, dump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def cloud_config(data: Mapping[str, object], *, banner: str) -> str:
 
 
 def conflicts(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[str, ...]:
-    """The dotted keys that both parts set to something that is neither twice a mapping nor twice a list.
+    """The dotted keys that both parts set, to different values that are neither two mappings nor two lists.
 
     cloud-init would keep the first part's value and drop the second's.
     """
@@ -105,7 +105,7 @@ def conflicts(first: Mapping[str, object], second: Mapping[str, object]) -> tupl
         one, two = first[key], second[key]
         if isinstance(one, dict) and isinstance(two, dict):
             found += [f"{key}.{inner}" for inner in conflicts(one, two)]
-        elif not (isinstance(one, list) and isinstance(two, list)):
+        elif one != two and not (isinstance(one, list) and isinstance(two, list)):
             found.append(key)
     return tuple(sorted(found))
 

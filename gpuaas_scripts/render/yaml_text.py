@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from gpuaas_scripts.render.quote import QuoteError
+from .quote import QuoteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
-# evidence: what a script saw, one line per check on stdout, and the same as YAML for MAAS.
+# evidence: what a script saw, one line per check on stdout.
 #
 #   GPUAAS_<AREA> status=PASS|FAIL|WARN|SKIP|INFO check=NAME detail=TEXT remediation=TEXT
 #
 # PASS is for code that saw the thing itself. A check that could not look says WARN or SKIP with the reason.
-# Needs: log, file.
+# Needs: log.
 
 # evidence_begin CHECK...: starts a run and declares every check it will report. A declared check
 # that was not reported is a FAIL in the summary, so a check cannot get lost on the way.
@@ -11,7 +11,6 @@ evidence_begin() {
   evidence_declared=" $* "
   evidence_seen=
   evidence_lines=
-  evidence_values=
   evidence_reported=0
   evidence_failures=0
   evidence_warnings=0
@@ -41,6 +40,7 @@ evidence_skip() {
 }
 
 # evidence_fact AREA CHECK DETAIL [KEY VALUE]...: inventory; no verdict, and any number of lines for one name.
+# shellcheck disable=SC2329 # not every script reports inventory
 evidence_fact() {
   local area check detail
   area=$1
@@ -90,6 +90,7 @@ evidence_status() {
 }
 
 # evidence_area_verdict AREA: prints the worst status of the area: FAIL, WARN, SKIP or PASS.
+# shellcheck disable=SC2329 # for scripts with several areas
 evidence_area_verdict() {
   local entry worst status
   worst=
@@ -133,25 +134,6 @@ evidence_summary() {
     skipped "$evidence_skipped" failures "$evidence_failures" warnings "$evidence_warnings"
 }
 
-# evidence_value NAME TEXT: adds a named result to the YAML. NAME is one that the script's metadata declares.
-evidence_value() {
-  evidence_escape "$2"
-  evidence_yaml "$evidence_escaped"
-  evidence_values="$evidence_values  $1: $evidence_yamled
-"
-}
-
-# evidence_write PATH STATUS: writes the YAML for MAAS: STATUS (passed, failed, degraded, skipped), the named
-# values and all evidence lines. Returns 1 where the file cannot be written.
-evidence_write() {
-  {
-    printf 'status: %s\nresults:\n%s' "$2" "$evidence_values"
-    if [ -n "$evidence_lines" ]; then
-      printf '  evidence:\n%s' "$evidence_lines"
-    fi
-  } | file_write "$1" 0644
-}
-
 # evidence_report AREA STATUS CHECK DETAIL REMEDIATION: one check's line. An undeclared check or a second
 # report of one is a defect of the script: returns 70.
 evidence_report() {
@@ -188,7 +170,7 @@ evidence_report() {
   fi
 }
 
-# evidence_line AREA [KEY VALUE]...: prints one line and keeps it for the YAML.
+# evidence_line AREA [KEY VALUE]...: prints one line and keeps it in evidence_lines.
 evidence_line() {
   local line
   line="GPUAAS_$1"
@@ -200,8 +182,7 @@ evidence_line() {
     shift 2
   done
   printf '%s\n' "$line"
-  evidence_yaml "$line"
-  evidence_lines="$evidence_lines    - $evidence_yamled
+  evidence_lines="$evidence_lines$line
 "
 }
 
@@ -247,21 +228,4 @@ evidence_quote() {
       rest=${rest#?}
     fi
   done
-}
-
-# evidence_yaml TEXT: sets evidence_yamled to the escaped TEXT as a double-quoted YAML text.
-evidence_yaml() {
-  local rest safe
-  rest=$1
-  evidence_yamled='"'
-  while [ -n "$rest" ]; do
-    safe=${rest%%[\"\\]*}
-    evidence_yamled=$evidence_yamled$safe
-    rest=${rest#"$safe"}
-    if [ -n "$rest" ]; then
-      evidence_yamled="$evidence_yamled\\${rest%"${rest#?}"}"
-      rest=${rest#?}
-    fi
-  done
-  evidence_yamled="$evidence_yamled\""
 }

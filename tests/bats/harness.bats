@@ -1,6 +1,8 @@
 # The harness tests itself: shells, evidence helpers, fixture host, stand-ins, loop disks.
 # host: harness
 
+# Code in quotes is for the script under test.
+# shellcheck disable=SC2016,SC2154
 load helpers
 
 setup() {

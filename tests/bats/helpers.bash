@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# $output and the like are set by bats.
+# shellcheck disable=SC2154
 # Helpers for bats tests of rendered scripts. In a test file:
 #
 #     # host: j22u05-before          (optional: the fixture host that the container plays)

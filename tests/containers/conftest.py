@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -57,7 +56,7 @@ def lab(engine: Engine, image: ImageRef) -> Boot:
 
 
 @pytest.fixture(scope="module")
-def machine(lab: Boot) -> Iterator[Any]:
+def machine(lab: Boot) -> Iterator[Container]:
     """One container for the tests of a module that leave nothing behind for each other."""
     with lab(name="shared") as container:
         yield container

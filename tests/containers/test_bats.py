@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gpuaas_scripts.lab.bats import BatsFile, Shell, bats_mounts, discover, run_bats
+from gpuaas_scripts.lab.container import Container
 from gpuaas_scripts.lab.hosts import load_host
 
 REPO = Path(__file__).parents[2]
 FILES = discover(REPO / "tests/bats")
+
+Boot = Callable[..., AbstractContextManager[Container]]
 
 pytestmark = pytest.mark.container
 
 
 @pytest.mark.parametrize("shell", list(Shell))
 @pytest.mark.parametrize("file", FILES, ids=[file.path for file in FILES])
-def test_bats(lab: Any, file: BatsFile, shell: Shell) -> None:
+def test_bats(lab: Boot, file: BatsFile, shell: Shell) -> None:
     host = load_host(REPO / "tests/hosts" / file.host) if file.host else None
     generated = REPO / "generated"
     mounts = bats_mounts(REPO / "tests/bats", generated if generated.is_dir() else None)

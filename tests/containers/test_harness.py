@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from gpuaas_scripts.lab.hosts import load_host
 from gpuaas_scripts.lab.image import ImageRef, ensure
 
 HERE = Path(__file__).parent
+
+Boot = Callable[..., AbstractContextManager[Container]]
 
 pytestmark = pytest.mark.container
 
@@ -42,7 +45,7 @@ class TestBoot:
         assert machine.exec(["systemctl", "is-system-running"]).stdout == "running\n"
         assert machine.failed_units == ()
 
-    def test_failed_units_are_told(self, lab: Any, tmp_path: Path) -> None:
+    def test_failed_units_are_told(self, lab: Boot, tmp_path: Path) -> None:
         host = tmp_path / "host"
         wants = host / "root/etc/systemd/system/multi-user.target.wants"
         wants.mkdir(parents=True)
@@ -53,7 +56,7 @@ class TestBoot:
         with lab(host=load_host(host), allow_degraded=True) as container:
             assert container.failed_units == ("broken.service",)
 
-    def test_a_container_that_cannot_boot_is_an_error_with_its_output(self, lab: Any, tmp_path: Path) -> None:
+    def test_a_container_that_cannot_boot_is_an_error_with_its_output(self, lab: Boot, tmp_path: Path) -> None:
         (tmp_path / "root/proc").mkdir(parents=True)
         (tmp_path / "root/proc/no-such-file").write_text("x\n")
         with pytest.raises(GpuaasError, match="this kernel has no /proc/no-such-file"), lab(host=load_host(tmp_path)):
@@ -62,7 +65,7 @@ class TestBoot:
         with lab(host=load_host(tmp_path)) as container:
             assert container.read("/run/gpuaas-lab/missing") == "/proc/no-such-file\n"
 
-    def test_restart_keeps_the_disk_and_nothing_else(self, lab: Any) -> None:
+    def test_restart_keeps_the_disk_and_nothing_else(self, lab: Boot) -> None:
         with lab() as container:
             boot_id = container.read("/proc/sys/kernel/random/boot_id")
             container.write("/etc/kept", "kept\n")
@@ -72,7 +75,7 @@ class TestBoot:
             assert container.exec(["test", "-e", "/run/lost"], check=False).returncode == 1
             assert container.read("/proc/sys/kernel/random/boot_id") != boot_id
 
-    def test_a_reboot_from_inside_boots_again(self, lab: Any) -> None:
+    def test_a_reboot_from_inside_boots_again(self, lab: Boot) -> None:
         with lab() as container:
             container.write("/etc/kept", "kept\n")
             container.exec(["systemctl", "reboot"], check=False)
@@ -85,7 +88,7 @@ class TestBoot:
 
 class TestEnd:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    def test_it_is_removed_with_its_loop_devices(self, lab: Any, engine: Engine, error: type[BaseException]) -> None:
+    def test_it_is_removed_with_its_loop_devices(self, lab: Boot, engine: Engine, error: type[BaseException]) -> None:
         name = f"left-{os.urandom(4).hex()}"
         with pytest.raises(error), lab() as container:  # noqa: PT012
             container.sh(f"truncate -s 8M /root/{name} && losetup -f /root/{name} && mkfs.ext4 -q /root/{name}")
@@ -95,7 +98,7 @@ class TestEnd:
         assert container.name not in containers(engine)
         assert loops_on(name) == []
 
-    def test_what_a_killed_run_left_is_removed_and_a_living_one_is_not(self, lab: Any, engine: Engine) -> None:
+    def test_what_a_killed_run_left_is_removed_and_a_living_one_is_not(self, lab: Boot, engine: Engine) -> None:
         name = f"killed-{os.urandom(4).hex()}"
         code = (
             "import sys, time\n"
@@ -130,14 +133,15 @@ class TestEnd:
         assert time.monotonic() - started < 5
 
 
-class TestBats:
-    @pytest.fixture(scope="class")
-    def bench(self, lab: Any) -> Any:
-        with lab(mounts=bats_mounts(HERE / "harness"), name="bats") as container:
-            yield container
+@pytest.fixture(scope="module")
+def bench(lab: Boot) -> Iterator[Container]:
+    with lab(mounts=bats_mounts(HERE / "harness"), name="bats") as container:
+        yield container
 
-    def run(self, bench: Container, file: str, **options: Any) -> BatsResult:
-        [result] = run_bats(bench, [file], shells=[Shell.DASH], **options)
+
+class TestBats:
+    def run(self, bench: Container, file: str, *, only: str = "", timeout: float = 30) -> BatsResult:
+        [result] = run_bats(bench, [file], shells=[Shell.DASH], only=only, timeout=timeout)
         return result
 
     def test_passes(self, bench: Container) -> None:

@@ -7,7 +7,7 @@ from enum import Enum, IntEnum, StrEnum
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gpuaas_scripts.render.quote import QuoteError
@@ -75,6 +75,7 @@ def typed(data: object) -> object:
 
 
 @pytest.mark.parametrize("loader", LOADERS)
+@settings(deadline=None)
 @given(data=DOCUMENT)
 @example(data={trap: trap for trap in TRAPS})
 @example(data=[{"a": [[], {}, [{"b": [["c"]]}]]}, [[["d"]], {}]])
@@ -88,6 +89,7 @@ def test_read_back(loader: type[yaml.SafeLoader | yaml.CSafeLoader], data: dict[
     assert typed(yaml.load(text, Loader=loader)) == typed(plain(data))  # noqa: S506 - safe loaders
 
 
+@settings(deadline=None)
 @given(BLOCK)
 @example(Block("#!/bin/sh\nset -eu\n"))
 @example(Block("\n\n  a\n"))
@@ -229,7 +231,7 @@ def test_texts_no_block_can_show(text: str, message: str) -> None:
 def test_texts_no_yaml_can_hold(text: str) -> None:
     for data in ({"a": text}, [text], {text: 1}):
         with pytest.raises(QuoteError, match=r"a YAML text cannot hold .* \(character 2\); any other"):
-            dump(data)  # type: ignore[arg-type]
+            dump(data)
 
 
 def test_long_keys() -> None:

@@ -16,6 +16,7 @@ from .workload import (
     Maas,
     NodeAgent,
     OperatingSystem,
+    Repository,
     Runner,
     Service,
     Storage,
@@ -66,7 +67,8 @@ class NodeConfig(Model, frozen=True):
     runner: Annotated[Runner, doc("CI runner")] = Runner()
     services: Annotated[dict[Name, Service], doc("services of the host, by name")] = {}
     node_agent: Annotated[NodeAgent, doc("the control plane's agent")] = NodeAgent()
-    packages: Annotated[tuple[PackageName, ...], doc("Debian packages the profile needs on the host")] = ()
+    repositories: Annotated[dict[Name, Repository], doc("apt repositories beyond the distribution's, by name")] = {}
+    packages: Annotated[tuple[PackageName, ...], doc("packages of the distribution the profile needs on the host")] = ()
     environment: Annotated[dict[Line, Line], doc("environment variables of the host, such as CUDA_HOME")] = {}
 
 

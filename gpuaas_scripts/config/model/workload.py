@@ -7,6 +7,7 @@ from ..scalars import (
     AbsolutePath,
     ByIdPath,
     Count,
+    Fingerprint,
     HttpsUrl,
     KernelArgument,
     Line,
@@ -60,6 +61,16 @@ class GpuDriver(Model, frozen=True):
     power_limits: Annotated[dict[Name, int], doc("GPU name to power limit in watts")] = {}
 
 
+class Repository(Model, frozen=True):
+    """A signed apt repository; its key has a keyring of its own, and only the pinned key is accepted."""
+
+    url: Annotated[HttpsUrl | None, doc("base URL")] = None
+    suite: Annotated[Line | None, doc("suite, or a path ending in '/' for a flat repository")] = None
+    components: Annotated[tuple[Line, ...], doc("components; none for a flat repository")] = ()
+    key_url: Annotated[HttpsUrl | None, doc("URL of the signing key")] = None
+    key_fingerprint: Annotated[Fingerprint | None, doc("fingerprint that the fetched key must have")] = None
+
+
 class Containers(Model, frozen=True):
     """Container engine of the host."""
 
@@ -100,6 +111,9 @@ class Runner(Model, frozen=True):
     privileged: Annotated[bool | None, doc("run jobs privileged")] = None
     run_as_root: Annotated[bool | None, doc("run jobs as root")] = None
     concurrency: Annotated[Positive | None, doc("jobs at once")] = None
+    namespace: Annotated[Name | None, doc("Kubernetes namespace of the runner")] = None
+    min_runners: Annotated[Count | None, doc("runners kept ready while no job asks for one")] = None
+    max_runners: Annotated[Positive | None, doc("upper limit of runners at once")] = None
     gpu_resource: Annotated[Line | None, doc("Kubernetes resource name of the GPU, such as nvidia.com/gpu")] = None
     gpu_count: Annotated[Count | None, doc("GPUs a job")] = None
     node_selector: Annotated[dict[Line, Line], doc("labels of the nodes that run the jobs")] = {}

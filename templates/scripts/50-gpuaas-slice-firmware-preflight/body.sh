@@ -37,9 +37,9 @@ skip_machine() {
   vendor=$(dmi_read sys_vendor)
   product=$(dmi_read product_name)
   evidence_fact SLICE_SUMMARY hardware_class "no hardware class for DMI vendor '$vendor', product '$product'"
-  evidence_value verdict SKIP
-  evidence_value hardware_class none
-  result_write skipped
+  result_value verdict SKIP
+  result_value hardware_class none
+  write_result skipped
 }
 
 # class_read ROW: splits the class's row into class_*.
@@ -52,10 +52,10 @@ $1
 ROW
 }
 
-# result_write STATUS: the YAML, where MAAS asks for it.
-result_write() {
+# write_result STATUS: the YAML, where MAAS asks for it.
+write_result() {
   if [ -n "${RESULT_PATH:-}" ]; then
-    evidence_write "$RESULT_PATH" "$1"
+    result_write "$RESULT_PATH" "$1"
   fi
 }
 
@@ -63,19 +63,19 @@ result_write() {
 finish() {
   local area key verdict
   evidence_summary SLICE_SUMMARY "hardware class $class_name"
-  evidence_value verdict "$evidence_verdict"
-  evidence_value hardware_class "$class_name"
+  result_value verdict "$evidence_verdict"
+  result_value hardware_class "$class_name"
   for area in FIRMWARE KVM IOMMU GPU BF3 FABRIC NVME; do
     verdict=$(evidence_area_verdict "SLICE_$area")
     key=$(printf '%s' "$area" | tr '[:upper:]' '[:lower:]')
-    evidence_value "$key" "$verdict"
+    result_value "$key" "$verdict"
   done
-  evidence_value failures "$evidence_failures"
-  evidence_value warnings "$evidence_warnings"
+  result_value failures "$evidence_failures"
+  result_value warnings "$evidence_warnings"
   if [ "$evidence_verdict" = PASS ]; then
-    result_write passed
+    write_result passed
   else
-    result_write degraded
+    write_result degraded
   fi
 }
 
