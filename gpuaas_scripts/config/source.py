@@ -22,8 +22,7 @@ from ..errors import Finding, GpuaasError, Location, Severity
 if TYPE_CHECKING:
     from pathlib import Path
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _STR, _INT, _BOOL, _NULL = (_TAG + name for name in ("str", "int", "bool", "null"))
 _MAP, _SEQ, _MERGE = (_TAG + name for name in ("map", "seq", "merge"))
@@ -33,6 +32,32 @@ _KINDS = {
     _TAG + "value": "YAML's value key",
     _TAG + "binary": "binary data",
 }
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """PyYAML's loader with its tag resolution remembered: the same few words come again and again."""
+
+    def descend_resolver(self, _parent: Node | None, _index: Any) -> None:
+        """Path resolvers are not used here."""
+
+    def ascend_resolver(self) -> None:
+        """Path resolvers are not used here."""
+
+    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:
+        if kind is ScalarNode:
+            return _plain_tag(value or "") if implicit[0] else _STR
+        return _SEQ if kind is SequenceNode else _MAP
+
+
+@lru_cache(maxsize=1 << 16)
+def _plain_tag(text: str) -> str:
+    """The tag that YAML 1.1 gives a plain scalar."""
+    resolvers = _Base.yaml_implicit_resolvers
+    for tag, pattern in (*resolvers.get(text[:1], ()), *resolvers.get(None, ())):
+        if pattern.match(text):
+            return str(tag)
+    return _STR
+
 
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _HAS_ANCHOR = re.compile(r"(?:^|[\s\[{,:-])[&*][^\s,\[\]{}]")

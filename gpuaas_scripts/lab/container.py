@@ -8,7 +8,6 @@ but net read-only. Sources: podman-run(1), cgroup-v1/devices.rst, systemd's CONT
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import tempfile
@@ -21,7 +20,8 @@ from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.engine import Engine, EngineName
 from gpuaas_scripts.lab.hosts import FixtureHost
 from gpuaas_scripts.lab.image import ImageRef
-from gpuaas_scripts.run import CommandError, Completed, run
+from gpuaas_scripts.lab.loops import detach, own_loops
+from gpuaas_scripts.run import CommandError, Completed
 
 LABEL = "gpuaas-lab"
 SEED = "/var/lib/cloud/seed/nocloud"
@@ -112,9 +112,9 @@ class Container:
 
     def restart(self) -> None:
         """Shut down and boot again with the same disk; /run, /dev, /tmp and all of the kernel's state are new."""
-        loops = _loop_devices(self.engine, self.name)
+        loops = own_loops(self.engine, self.name)
         self.engine.call("stop", "--time", "20", self.name, timeout=40)
-        _detach(loops)
+        detach(loops)
         self.start()
 
     def await_reboot(self, timeout: float = 60) -> None:
@@ -275,53 +275,8 @@ def remove_leftovers(engine: Engine) -> list[str]:
 
 
 def _remove(engine: Engine, name: str) -> None:
-    loops = _loop_devices(engine, name)
+    loops = own_loops(engine, name)
     engine.call("rm", "--force", *(["--time", "0"] if engine.name is EngineName.PODMAN else []), name, check=False)
-    _detach(loops)
+    detach(loops)
     if engine.call("inspect", "--type", "container", name, check=False).returncode == 0:
         raise GpuaasError(f"the container {name} cannot be removed")
-
-
-def _loop_devices(engine: Engine, name: str) -> list[str]:
-    """Loop devices backed by files of this container: the kernel would keep them after its end.
-
-    A backing file belongs to it when its file system is mounted there and not on this machine.
-    """
-    format_ = "{{.State.Pid}}"
-    pid = engine.call("inspect", "--type", "container", "--format", format_, name, check=False).stdout.strip()
-    if not pid.isdigit() or pid == "0":
-        return []
-    try:
-        own = _own_file_systems(pid)
-    except OSError:
-        return []
-    done = run(["losetup", "--list", "--json", "--output", "NAME,BACK-MAJ:MIN"], timeout=10)
-    listed = json.loads(done.stdout or '{"loopdevices": []}')["loopdevices"]
-    return [loop["name"] for loop in listed if str(loop["back-maj:min"]).strip() in own]
-
-
-def _own_file_systems(pid: str) -> set[str]:
-    """Device numbers of file systems that belong to one container alone: its root, and what is mounted only there.
-
-    The engine keeps the root mounted on this machine too. One that is no overlay may be this machine's own disk.
-    """
-    inside = _file_systems(Path(f"/proc/{pid}/mountinfo"))
-    outside = _file_systems(Path("/proc/self/mountinfo"))
-    root = Path(f"/proc/{pid}/root/").stat().st_dev
-    number = f"{os.major(root)}:{os.minor(root)}"
-    own = set(inside) - set(outside)
-    return own | {number} if inside.get(number) == "overlay" else own - {number}
-
-
-def _file_systems(mountinfo: Path) -> dict[str, str]:
-    """Device number to type of all that is mounted (proc_pid_mountinfo(5))."""
-    found = {}
-    for line in mountinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-        left, _, right = line.partition(" - ")
-        found[left.split()[2]] = right.split()[0]
-    return found
-
-
-def _detach(loops: Sequence[str]) -> None:
-    for loop in loops:
-        run(["losetup", "--detach", loop], timeout=10, check=False)

@@ -156,10 +156,10 @@ class _Renderer:
             text = render_template(template.body, artifact.values)
         except TemplateProblemError as error:
             place = Location(template.body.file, error.line, 1)
-            self.findings.append(
-                Finding("GS307", Severity.ERROR, str(error), place, "every value goes through a filter")
-            )
+            hint = "declare the setting, and put every value through a filter"
+            self.findings.append(Finding("GS307", Severity.ERROR, str(error), place, hint))
             return head
+        return head + text.rstrip("\n") + "\n"
 
     def _part(self, artifact: Artifact, head: str) -> str:
         files = [

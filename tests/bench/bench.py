@@ -40,7 +40,9 @@ def many_nodes(place: Path, count: int) -> Path:
     root = place / f"repository-{count}"
     shutil.copytree(ROOT / "site-configs", root / "site-configs")
     configs = root / "site-configs"
-    (configs / "sites" / "example.yaml").rename(configs / "sites" / "big.yaml")
+    site = (configs / "sites" / "example.yaml").read_text()
+    (configs / "sites" / "example.yaml").unlink()
+    (configs / "sites" / "big.yaml").write_text(site.replace("198.51.100.1", "172.20.255.1"))
     template = (configs / "nodes" / "example" / "ex-slice-1.yaml").read_text()
     shutil.rmtree(configs / "nodes")
     nodes = configs / "nodes" / "big"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import resource
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,16 @@ import pytest
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab import container, image
 from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Outcome, Shell, discover, parse_tap
-from gpuaas_scripts.lab.engine import CAP_SYS_RESOURCE, EngineName, HostFacts, find_engine, flags, host_facts, missing
+from gpuaas_scripts.lab.engine import (
+    CAP_SYS_RESOURCE,
+    Engine,
+    EngineName,
+    HostFacts,
+    find_engine,
+    flags,
+    host_facts,
+    missing,
+)
 from gpuaas_scripts.lab.hosts import load_host
 from gpuaas_scripts.run import Completed, run
 
@@ -124,6 +135,32 @@ class TestImage:
             '--aptopt=Acquire::Check-Date "false"',
             '--aptopt=Acquire::http::Proxy::host.example "DIRECT"',
         ]
+
+    def test_two_builds_at_once_are_one(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        built: list[str] = []
+
+        def inspect(_self: Engine, *words: str, **_: object) -> Completed:
+            return Completed(words, 0 if built else 1, "", "", 0)
+
+        def build(_engine: Engine, tag: str, _mirror: str, _say: object) -> None:
+            time.sleep(0.3)
+            built.append(tag)
+
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(Engine, "call", inspect)
+        monkeypatch.setattr(image, "_build_from_packages", build)
+        said: list[str] = []
+        engine = Engine(EngineName.PODMAN)
+        threads = [
+            threading.Thread(target=image.ensure, args=(engine,), kwargs={"mirror": "x", "progress": said.append})
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert built == [f"gpuaas-lab:{image.recipe_hash()}"]
+        assert any("waiting for another process" in line for line in said)
 
     def test_the_cache_folder(self) -> None:
         assert image.cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/gpuaas-gen")

@@ -462,9 +462,10 @@ pci_facts() {
 
 # count_check AREA CHECK WHAT IDS COUNTS: IDS and COUNTS are lists of the same length, separated by commas; each ID must
 # be there as often as its count says. A missing and a surplus device of two kinds do not make up for each other.
+# An ID or count that the class does not give (-) while it gives the other cannot be judged.
 count_check() {
-  local ids counts id count addresses found good bad
-  if [ "$4" = - ]; then
+  local ids counts id count addresses found good bad open
+  if [ "$4/$5" = -/- ]; then
     evidence_skip "$1" "$2" "class $class_name names no $3"
     return 0
   fi
@@ -472,11 +473,19 @@ count_check() {
   counts=$5,
   good=
   bad=
+  open=
   while [ -n "$ids" ]; do
     id=${ids%%,*}
     ids=${ids#*,}
     count=${counts%%,*}
     counts=${counts#*,}
+    case $id/$count in
+    -/* | */-)
+      open="$open${open:+, }$count with ID $id"
+      continue
+      ;;
+    *) ;;
+    esac
     addresses=$(pci_find "$id")
     found=$(printf '%s' "$addresses" | awk 'END { print NR }')
     if [ "$found" = "$count" ]; then
@@ -485,8 +494,11 @@ count_check() {
       bad="$bad${bad:+; }$found of $count $3 with ID $id:$(printf '%s' " $addresses" | tr '\n' ' ')"
     fi
   done
-  if [ -z "$bad" ]; then
+  if [ -z "$bad$open" ]; then
     evidence_pass "$1" "$2" "$3: $good"
+  elif [ -z "$bad" ]; then
+    evidence_warn "$1" "$2" "class $class_name does not say enough about its $3: $open" \
+      'read ID and count from the inventory above and set them in the hardware class'
   else
     evidence_fail "$1" "$2" "$bad" \
       'look in the BMC hardware log for the missing or surplus device; reseat or replace it, or correct the hardware class'

@@ -1,11 +1,5 @@
 # Each step looks first, changes what is missing, and reads back what it changed. One evidence line a step.
 
-readonly NODE_ENV=/etc/gpuaas/node.env
-readonly SYSCTL_FILE=/etc/sysctl.d/60-gpuaas-slice.conf
-readonly DNSMASQ_FILE=/etc/dnsmasq.d/gpuaas-slice.conf
-readonly UNIT=gpuaas-slice-network-baseline.service
-readonly HISTORICAL=gpuaas-slice-host-net-baseline
-readonly RETIRED=/var/lib/gpuaas/retired
 
 usage() {
   cat <<USAGE

@@ -1,0 +1,200 @@
+"""A small repository for tests: one site with three nodes, two profiles, a class, and templates of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from gpuaas_scripts.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "site-configs/sites/lab.yaml": """\
+description: a made-up site
+maas: {url: "http://192.0.2.2:5240/MAAS/", api_key: "env:LAB_MAAS_KEY"}
+scripts: [40-lab-inventory]
+defaults:
+  hardware_class: box
+  network:
+    bridge: {address: 10.20.0.1/24}
+    uplink: {interface: eno1}
+    tmfifo: {address: null}
+profiles:
+  worker:
+    network: {bridge: {name: br-lab}}
+""",
+    "site-configs/hardware/box.yaml": """\
+hardware:
+  dmi: {sys_vendor: Made Up Inc., product_name: Box 1}
+  memory: 512GiB
+  gpus:
+    - {name: Some GPU, id: "10de:2335", count: 2}
+""",
+    "site-configs/profiles/worker.yaml": """\
+description: nodes that work
+role: cuda-host
+artifacts:
+  scripts: [lab-hello]
+  units: [lab-hello.service]
+  files: [lab-motd, lab-fabric]
+defaults:
+  network:
+    bridge: {name: br-profile}
+    tmfifo: {address: 192.168.100.1/30}
+  packages: [htop]
+""",
+    "site-configs/profiles/bare.yaml": """\
+description: nodes that are left alone
+role: bare-metal
+""",
+    "site-configs/nodes/lab/n1.yaml": """\
+profile: worker
+network:
+  fabric: {address: 10.30.0.1/16}
+""",
+    "site-configs/nodes/lab/n2.yaml": """\
+profile: worker
+network:
+  uplink: {interface: eno2}
+  fabric: {address: to-be-approved}
+slots:
+  - {gpu: "0000:1b:00.0", vf: 0}
+  - {gpu: "0000:3d:00.0", vf: 1, numa: 1}
+""",
+    "site-configs/nodes/lab/n3.yaml": """\
+profile: bare
+""",
+    "templates/lib/hello.sh": """\
+# hello: greets.
+
+# hello_say NAME: prints a greeting.
+hello_say() {
+  printf 'hello %s\\n' "$1"
+}
+""",
+    "templates/scripts/lab-hello/script.yaml": """\
+description: Greets the bridge
+scope: profile
+install: {path: /usr/local/sbin/lab-hello, mode: "0755"}
+fragments: [hello]
+settings:
+  BRIDGE_NAME: {from: network.bridge.name, description: name of the bridge}
+""",
+    "templates/scripts/lab-hello/body.sh": """\
+main() {
+  hello_say "$BRIDGE_NAME"
+}
+""",
+    "templates/scripts/40-lab-inventory/script.yaml": """\
+description: Lists the classes of the site
+scope: site
+maas:
+  title: Lab inventory
+  script_type: commissioning
+  timeout: "00:05:00"
+fragments: [hello]
+settings:
+  HARDWARE_CLASSES: {table: hardware, columns: [name, dmi.product_name], description: the classes}
+""",
+    "templates/scripts/40-lab-inventory/body.sh": """\
+main() {
+  hello_say "$HARDWARE_CLASSES"
+}
+""",
+    "templates/units/lab-hello.service/unit.yaml": """\
+description: Greets at boot
+scope: profile
+enable: true
+""",
+    "templates/units/lab-hello.service/unit.j2": """\
+[Service]
+Type=oneshot
+ExecStart=/usr/local/sbin/lab-hello
+""",
+    "templates/files/lab-motd/file.yaml": """\
+description: Says which bridge there is
+scope: profile
+path: /etc/motd.d/lab
+""",
+    "templates/files/lab-motd/content.j2": """\
+a lab machine
+""",
+    "templates/files/lab-fabric/file.yaml": """\
+description: Address on the fabric
+scope: node
+path: /etc/lab/fabric
+mode: "0600"
+settings:
+  ADDRESS: {from: network.fabric.address, description: the address, optional: true}
+""",
+    "templates/files/lab-fabric/content.j2": """\
+ADDRESS={{ ADDRESS | systemd }}
+""",
+}
+"""The repository by path. n1 is complete, n2's fabric address is to be approved, n3 has a profile without files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository in a temporary folder."""
+
+    root: Path
+
+    def write(self, path: str, text: str) -> Path:
+        """Write one file, creating its folders."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        return file
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace one text of a file; it has to be there."""
+        text = (self.root / path).read_text("utf-8")
+        assert old in text
+        self.write(path, text.replace(old, new))
+
+    def read(self, path: str) -> str:
+        """The text of a file."""
+        return (self.root / path).read_text("utf-8")
+
+
+def repository(root: Path, **more: str) -> Repository:
+    """Write FILES below `root`."""
+    made = Repository(root)
+    for path, text in {**FILES, **more}.items():
+        made.write(path, text)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run of gpuaas-gen: exit code and both outputs, apart."""
+
+    code: int
+    out: str
+    err: str
+    bytes_out: bytes
+
+    @property
+    def both(self) -> str:
+        """All that was said."""
+        return self.out + self.err
+
+
+class _Program(main.click.Command):
+    """`main` as a click command, so that CliRunner can run it as a user's shell would."""
+
+    def main(self, args: list[str] | None = None, **_extra: object) -> None:  # type: ignore[override]
+        main.main(list(args or []))
+
+
+def gen(*arguments: str, env: dict[str, str] | None = None) -> Ran:
+    """Run gpuaas-gen in this process; an exception other than SystemExit is the program's defect and is raised."""
+    result = CliRunner().invoke(_Program("gpuaas-gen"), list(arguments), env=env)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(result.exit_code, result.stdout, result.stderr, result.stdout_bytes)
