@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from . import __version__
 from .plan import Artifact, ArtifactKind
 
@@ -84,7 +86,7 @@ def _entry(artifact: Artifact) -> dict[str, Any]:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    return json.dumps(entry)
+    return msgspec.json.encode(entry).decode()
 
 
 def _block(lines: Iterable[str]) -> str:

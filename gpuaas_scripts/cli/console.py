@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,11 +15,16 @@ import click
 from ..errors import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..errors import Finding
 
 F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
+_BAR = 30
+_LONG = 200
+"""Below so many steps there is no bar."""
+_REFRESH_S = 0.1
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
@@ -39,6 +46,10 @@ class Console:
         """Print a result."""
         click.echo(text, color=None if self.colour else False)
 
+    def raw(self, content: bytes) -> None:
+        """Write bytes as they are, and nothing else, to stdout."""
+        click.echo(content, nl=False)
+
     def info(self, text: str) -> None:
         """Say what happens, unless --quiet."""
         if not self.quiet:
@@ -56,6 +67,24 @@ class Console:
         )
         if hint:
             click.echo(f"  hint: {hint}", err=True)
+
+    def progress(self, items: Iterable[T], count: int, noun: str) -> Iterator[T]:
+        """The items, with a bar on stderr while they are worked through; only on a terminal and without --quiet."""
+        if self.quiet or count < _LONG or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            yield from items
+            return
+        shown = 0.0
+        try:
+            for number, item in enumerate(items):
+                now = time.monotonic()
+                if now - shown > _REFRESH_S:
+                    shown = now
+                    filled = "#" * (_BAR * number // count)
+                    click.echo(f"\r[{filled:<{_BAR}}] {number} of {count} {noun}", err=True, nl=False)
+                yield item
+        finally:
+            if shown:
+                click.echo("\r\033[K", err=True, nl=False)
 
     def findings(self, findings: Iterable[Finding], *, to_stdout: bool = False) -> None:
         """Print findings with their source lines, sorted by place."""
@@ -103,30 +132,55 @@ def find_root(console: Console, explicit: Path | None) -> Path:
     return console.root
 
 
-def complete_site(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Site names for shell completion."""
+def _completion_root(context: click.Context) -> Path | None:
     from ..config.site import find_root as find
-    from ..config.site import site_names
     from ..errors import GpuaasError
 
+    explicit = context.params.get("root")
     try:
-        return [name for name in site_names(find(Path.cwd())) if name.startswith(incomplete)]
-    except GpuaasError:
-        return []
+        return explicit if isinstance(explicit, Path) else find(Path.cwd())
+    except (GpuaasError, OSError):
+        return None
+
+
+def _names_in(folder: Path, incomplete: str) -> list[str]:
+    return sorted({path.stem for path in folder.glob("*.yaml") if path.name.startswith(incomplete)})
+
+
+def complete_site(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Site names for shell completion."""
+    root = _completion_root(context)
+    return _names_in(root / "site-configs" / "sites", incomplete) if root else []
+
+
+def complete_profile(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Profile names for shell completion."""
+    root = _completion_root(context)
+    return _names_in(root / "site-configs" / "profiles", incomplete) if root else []
+
+
+def complete_hardware(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Hardware class names for shell completion."""
+    root = _completion_root(context)
+    return _names_in(root / "site-configs" / "hardware", incomplete) if root else []
 
 
 def complete_node(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Node names of the site given before, for shell completion."""
-    from ..config.site import CONFIG_FOLDER
-    from ..config.site import find_root as find
-    from ..errors import GpuaasError
-
-    try:
-        folder = find(Path.cwd()) / CONFIG_FOLDER / "nodes"
-    except GpuaasError:
+    """Node names, of the site when it is given before, for shell completion."""
+    root = _completion_root(context)
+    nodes = root / "site-configs" / "nodes" if root else None
+    if nodes is None or not nodes.is_dir():
         return []
-    site = context.params.get("site") or "*"
-    return sorted({path.stem for path in folder.glob(f"{site}/*.yaml") if path.stem.startswith(incomplete)})
+    site = context.params.get("site")
+    folders = [nodes / site] if site else [folder for folder in nodes.iterdir() if folder.is_dir()]
+    return sorted({name for folder in folders for name in _names_in(folder, incomplete)})
+
+
+def complete_key(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Keys of the configuration, down to the next dot, for shell completion."""
+    from ..config.query import children
+
+    return [key for key in children(incomplete.rpartition(".")[0]) if key.startswith(incomplete)]
 
 
 site_option = click.option(

@@ -85,7 +85,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("stopped", err=True)
         return ExitCode.USAGE
     except BrokenPipeError:  # the reader of our output went away, such as `| head`
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return ExitCode.OK
     except GpuaasError as error:
         _tell(error)

@@ -46,9 +46,8 @@ def command(console: Console, explicit_root: Path | None, site: str | None, all_
     _print(console, found, as_json=as_json)
     errors = sum(finding.severity is Severity.ERROR for finding in found)
     nodes = sum(len(one.loaded.site.nodes) + len(one.loaded.broken_nodes) for one in checked)
-    console.info(
-        f"{', '.join(names)}: {_count(nodes, 'node')}, {_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}"
-    )
+    counts = (_count(nodes, "node"), _count(errors, "error"), _count(len(found) - errors, "warning"))
+    console.info(f"{', '.join(names)}: {', '.join(counts)}")
     return ExitCode.FINDINGS if errors else ExitCode.OK
 
 

@@ -11,7 +11,7 @@ import typing
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
@@ -115,7 +115,9 @@ def _walk_struct(raw: object, kind: type[msgspec.Struct], path: KeyPath) -> Iter
         if key in hints:
             yield from _walk(value, hints[key], (*path, key))
         else:
-            yield Problem("GS101", (*path, key), f"unknown key {key!r}", suggestion(key, hints), at_key=True)
+            secret = _names_secret(key, hints)
+            hint = suggestion(key, hints)
+            yield Problem("GS101", (*path, key), f"unknown key {key!r}", hint, at_key=True, secret=secret)
 
 
 def _walk_dict(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
@@ -156,7 +158,8 @@ def _leaf(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
         close = get_close_matches(str(raw), values, n=1)
         yield Problem("GS104", path, f"must be one of {listed}", f"did you mean {close[0]!r}?" if close else "")
     elif kind in KINDS:
-        yield Problem("GS104", path, f"must be {KINDS[kind].says}, such as {KINDS[kind].example}")
+        reason = KINDS[kind].reason(raw) if isinstance(raw, str) else ""
+        yield Problem("GS104", path, f"must be {KINDS[kind].says}, such as {KINDS[kind].example}", reason)
     else:
         yield _text_problem(raw, metas, path)
 
@@ -175,6 +178,12 @@ def _text_problem(raw: object, metas: list[msgspec.Meta], path: KeyPath) -> Prob
         return Problem("GS103", path, f"{says}, such as {example}", hint)
     reason = REASONS[meta.pattern](raw) if meta.pattern in REASONS else ""
     return Problem("GS104", path, f"{says}, such as {example}", reason)
+
+
+def _names_secret(key: str, known: dict[str, Any]) -> bool:
+    """Whether an unknown key looks like that of a secret, so that its value may be one."""
+    close = get_close_matches(key, known, n=1, cutoff=0.6)
+    return any(meta.pattern in SECRET_PATTERNS for name in close for meta in _parts(known[name])[1])
 
 
 def _bounds(metas: list[msgspec.Meta]) -> str:
@@ -206,7 +215,7 @@ def _without_optional(hint: Any) -> Any:
     return hint
 
 
-@lru_cache(maxsize=None)
+@cache
 def fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The keys of a model and the types of their values."""
     hints = typing.get_type_hints(kind, include_extras=True)

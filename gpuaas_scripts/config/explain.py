@@ -218,7 +218,7 @@ def _unset(path: KeyPath, views: Views, model: type[msgspec.Struct]) -> Iterator
         data = value_at(document.data, (*layer.prefix, *path))
         for inner in _nulls(data, path):
             hint = hint_at(model, inner)
-            if inner != path and hint is not object and not _nested({}, hint):
+            if inner != path and hint is not object and not _nested(None, hint):
                 yield inner
 
 

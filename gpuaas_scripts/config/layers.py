@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from . import source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..errors import Location
     from .source import Document, KeyPath
+
+
+M = TypeVar("M", bound=msgspec.Struct)
 
 
 class LayerName(StrEnum):
@@ -90,6 +95,41 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def overlay(below: M, above: M, raw: Mapping[str, Any]) -> M:
+    """`merge` on models: `above`, made from `raw`, laid over `below`.
+
+    The same result as making a model of the merged raw values, but what `raw` does not touch is
+    shared with `below` instead of being made again for each node.
+    """
+    kind = type(below)
+    values = []
+    for name in kind.__struct_fields__:
+        under = getattr(below, name)
+        if name not in raw:
+            values.append(under)
+            continue
+        over, value = getattr(above, name), raw[name]
+        if isinstance(value, dict) and isinstance(under, msgspec.Struct):
+            values.append(overlay(under, over, value))
+        elif isinstance(value, dict):
+            values.append(_overlay_mapping(under, over, value))
+        else:
+            values.append(over)  # a null is left out of `above`, which then holds the model default
+    return kind(*values)
+
+
+def _overlay_mapping(below: dict[str, Any], above: dict[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in raw.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(result.get(key), msgspec.Struct) and isinstance(value, dict):
+            result[key] = overlay(result[key], above[key], value)
+        elif key in above:
+            result[key] = above[key]
+    return result
+
+
 def merge_all(layers: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Merge raw layers, lowest first."""
     result: dict[str, Any] = {}
@@ -104,9 +144,7 @@ def settings(layers: Sequence[Layer], path: KeyPath) -> list[Setting]:
     for layer in reversed(layers):
         value: Any = layer.data()
         for depth, part in enumerate(path):
-            if isinstance(value, dict) and part in value:
-                value = value[part]
-            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            if _holds(value, part):
                 value = value[part]
             elif depth and not isinstance(value, dict):  # a scalar, list or null that hides what is below it
                 found.append(Setting(layer, value, layer.locate(path[:depth])))
@@ -116,6 +154,12 @@ def settings(layers: Sequence[Layer], path: KeyPath) -> list[Setting]:
         else:
             found.append(Setting(layer, value, layer.locate(path)))
     return found
+
+
+def _holds(value: object, part: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
 
 
 def origin(layers: Sequence[Layer], path: KeyPath, *, key: bool = False) -> Location:

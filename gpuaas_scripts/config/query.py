@@ -61,6 +61,19 @@ def find(text: str) -> Query:
     return _descend(text, root, rest)
 
 
+def children(text: str) -> list[str]:
+    """The keys right below the mapping that `text` names ('': the top), as texts; none where there is no mapping."""
+    try:
+        hint = find(text).hint if text else NodeConfig
+    except UnknownKeyError:
+        return []
+    plain = check.plain(hint)
+    if not (isinstance(plain, type) and issubclass(plain, msgspec.Struct)):
+        return []
+    names = [*check.fields(plain), *(() if text else (Root.HARDWARE, Root.SITE))]
+    return [f"{text}.{name}" if text else name for name in names]
+
+
 def _descend(text: str, root: Root, rest: str) -> Query:
     hint: Any = MODELS[root]
     path: KeyPath = ()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from .source import SECRET_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ..errors import Finding, Location, Severity
+
+_MASK = "***"
+_KEY_AND_COLON = re.compile(r"[\w-]+[\"']?\s*:\s*")
+_HARMLESS = re.compile(r"[\"']?(?:env:|file:/|null\b|~|to-be-approved\b)|[{\[#]|$")
 
 
 def sort(findings: Iterable[Finding]) -> list[Finding]:
@@ -36,16 +43,23 @@ def _excerpt(location: Location, root: Path, *, hidden: bool) -> list[str]:
     source = _lines(root / location.file)
     if location.line > len(source):
         return []
-    line = source[location.line - 1]
+    whole = source[location.line - 1]
     number = str(location.line)
-    if hidden:
-        line = line[: location.column - 1] + "***"
-        length = 3
-    else:
-        length = min(location.length, max(len(line) - location.column + 1, 1))
-    before = "".join("\t" if character == "\t" else " " for character in line[: location.column - 1])
+    line = _without_secrets(whole[: location.column - 1] + _MASK if hidden else whole)
+    at = min(location.column, len(line) - len(_MASK) + 1) if line != whole else location.column
+    length = len(_MASK) if at != location.column or hidden else location.length
+    length = max(min(length, len(line) - at + 1), 1)
+    before = "".join("\t" if character == "\t" else " " for character in line[: at - 1])
     gutter = " " * len(number)
     return [f"  {number} | {line}", f"  {gutter} | {before}{'^' * length}"]
+
+
+def _without_secrets(line: str) -> str:
+    """The line up to a value that may be a secret: that of a key with such a name, unless it is a reference."""
+    for match in _KEY_AND_COLON.finditer(line):
+        if SECRET_KEY.search(match[0]) and not _HARMLESS.match(line, match.end()):
+            return line[: match.end()] + _MASK
+    return line
 
 
 @lru_cache(maxsize=16)

@@ -233,12 +233,25 @@ class Kind(NamedTuple):
     parse: Callable[[str], object]
     says: str
     example: str
+    reason: Callable[[str], str] = lambda _: ""
+
+
+def _network_reason(value: str) -> str:
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError:
+        return ""
+    return f"host bits are set: the network is {network}" if "/" in value else "the prefix length is missing"
+
+
+def _interface_reason(value: str) -> str:
+    return "the prefix length is missing" if "/" not in value else ""
 
 
 KINDS: dict[type, Kind] = {
     IPv4Address: Kind(IPv4Address, "an IPv4 address", "10.100.0.10"),
-    IPv4Interface: Kind(_interface, "an IPv4 address with prefix length", "10.100.0.1/24"),
-    IPv4Network: Kind(_strict_network, "an IPv4 network", "10.100.0.0/24"),
+    IPv4Interface: Kind(_interface, "an IPv4 address with prefix length", "10.100.0.1/24", _interface_reason),
+    IPv4Network: Kind(_strict_network, "an IPv4 network", "10.100.0.0/24", _network_reason),
     Size: Kind(Size, "a size in MiB, GiB or TiB", "64GiB"),
     Duration: Kind(Duration, "a duration in s, m, h or d", "20m"),
 }

@@ -15,8 +15,9 @@ import msgspec
 
 from ..errors import Finding, FindingsError, GpuaasError, Location, Severity
 from . import check, source
-from .layers import Layer, LayerName, SourceFile, merge, merge_all, origin
+from .layers import Layer, LayerName, SourceFile, merge_all, origin, overlay
 from .model import Hardware, HardwareFile, NodeConfig, ProfileFile, SiteFile
+from .scalars import TO_BE_APPROVED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +153,7 @@ class _Loader:
         self.profiles: dict[str, Profile] = {}
         self.profile_files: dict[str, tuple[SourceFile, ProfileFile, dict[str, Any]]] = {}
         self.class_defaults: dict[str, dict[str, Any]] = {}
-        self.bases: dict[tuple[str | None, str], dict[str, Any]] = {}
+        self.bases: dict[tuple[str | None, str], tuple[NodeConfig | None, list[KeyPath]]] = {}
 
     def load(self) -> Loaded:
         path = self.folder / "sites" / f"{self.name}.yaml"
@@ -250,7 +251,7 @@ class _Loader:
         defaults = _mapping(document.data.get("defaults"))
         self.profile_files[name] = (file, model, defaults)
         layers = self._layers(None, name)
-        config, approvals = self._resolve(self._base(None, name))
+        config, approvals = self._base(None, name)
         self.profiles[name] = Profile(name, file, model, layers, config or NodeConfig(), tuple(approvals))
 
     def _layers(self, hardware: str | None, profile: str) -> tuple[Layer, ...]:
@@ -263,12 +264,12 @@ class _Loader:
             layers.insert(0, Layer(LayerName.HARDWARE, self._file("hardware", hardware), ("defaults",)))
         return tuple(layers)
 
-    def _base(self, hardware: str | None, profile: str) -> dict[str, Any]:
-        """The merged raw values of all layers below the node."""
+    def _base(self, hardware: str | None, profile: str) -> tuple[NodeConfig | None, list[KeyPath]]:
+        """What all layers below the node say, and its markers; None when one of them is wrong."""
         known = self.bases.get((hardware, profile))
         if known is None:
             site_profiles = _mapping(self.site_data.get("profiles"))
-            known = merge_all(
+            merged = merge_all(
                 [
                     self.class_defaults.get(hardware or "", {}),
                     self.profile_files[profile][2],
@@ -276,16 +277,24 @@ class _Loader:
                     _mapping(site_profiles.get(profile)),
                 ]
             )
+            clean, marked = check.strip(merged)
+            known = _converted(clean), marked
             self.bases[hardware, profile] = known
         return known
 
-    def _resolve(self, raw: dict[str, Any]) -> tuple[NodeConfig | None, list[KeyPath]]:
-        clean, approvals = check.strip(raw)
-        try:
-            config: NodeConfig = check.convert(clean, NodeConfig)
-        except msgspec.ValidationError:
-            return None, approvals
-        return config, approvals
+    def _resolve(
+        self, hardware: str | None, profile: str, raw: dict[str, Any], text: str
+    ) -> tuple[NodeConfig | None, list[KeyPath]]:
+        """The node's values laid over those of the layers below; `text` is the file they are from."""
+        base, below = self._base(hardware, profile)
+        clean: object = raw
+        marked: list[KeyPath] = []
+        if TO_BE_APPROVED in text or "null" in text or "~" in text:  # most files hold neither
+            clean, marked = check.strip(raw)
+        own = _converted(clean)
+        if base is None or own is None:
+            return None, marked
+        return overlay(base, own, raw), [*(path for path in below if not _replaced(raw, path)), *marked]
 
     def _load_nodes(self) -> tuple[Node, ...]:
         folder = self.folder / "nodes" / self.name
@@ -302,15 +311,20 @@ class _Loader:
         document = source.read(path, shown)
         self.findings += document.findings
         raw = document.data
+        if document.findings and not raw:
+            self.broken.append(name)  # unreadable: that is all that can be told
+            return None
         before = len(self.findings)
         hardware, profile = self._named(document, raw, "hardware_class"), self._named(document, raw, "profile")
         profile = self.assume_profile.get(name, profile)
         if profile is not None and profile not in self.profile_files:
             hint = check.suggestion(profile, self.profile_files)
             raise GpuaasError(f"profile {profile!r} does not exist", hint=hint)
-        above = raw if "hostname" in raw else {**raw, "hostname": name}
-        base = self._base(hardware, profile) if profile is not None else {}
-        config, approvals = self._resolve(merge(base, above))
+        config: NodeConfig | None = None
+        approvals: list[KeyPath] = []
+        if profile is not None:
+            above = {**raw, "hostname": raw.get("hostname", name), "profile": profile}
+            config, approvals = self._resolve(hardware, profile, above, document.text)
         if config is None:
             self._node_problems(document, raw)
         if config is None or profile is None or len(self.findings) > before or document.findings:
@@ -320,7 +334,7 @@ class _Loader:
         return Node(
             name,
             file,
-            msgspec.structs.replace(config, profile=profile),
+            config,
             self.hardware.get(hardware) if hardware else None,
             self.profiles[profile],
             layers,
@@ -350,7 +364,8 @@ class _Loader:
         """A finding: no file for the profile or hardware class of that name."""
         profile = kind == "profile"
         known = self.profile_files if profile else self.hardware
-        hint = f"{check.suggestion(name, known)}; or add {CONFIG_FOLDER}/{'profiles' if profile else 'hardware'}/{name}.yaml"
+        file = f"{CONFIG_FOLDER}/{'profiles' if profile else 'hardware'}/{name}.yaml"
+        hint = f"{check.suggestion(name, known)}; or add {file}"
         place = document.locate(path, key=at_key)
         self.findings.append(Finding("GS111", Severity.ERROR, f"{kind} {name!r} does not exist", place, hint))
 
@@ -363,6 +378,26 @@ class _Loader:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _converted(clean: object) -> NodeConfig | None:
+    try:
+        config: NodeConfig = check.convert(clean, NodeConfig)
+    except msgspec.ValidationError:
+        return None
+    return config
+
+
+def _replaced(raw: dict[str, Any], path: KeyPath) -> bool:
+    """Whether a layer with these values replaces or unsets what stands at `path` below it."""
+    value: Any = raw
+    for part in path:
+        if not isinstance(value, dict):
+            return True
+        if part not in value:
+            return False
+        value = value[part]
+    return True
 
 
 def _without(raw: Any, path: KeyPath) -> Any:

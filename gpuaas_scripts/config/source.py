@@ -59,6 +59,9 @@ def _plain_tag(text: str) -> str:
     return _STR
 
 
+SECRET_KEY = re.compile(r"pas+w|pwd|secret|to+k+en|api[-_]?key|enrol|credential", re.IGNORECASE)
+"""Keys whose values are not shown, even where something else on their line is wrong."""
+
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\Z")
 _HAS_ANCHOR = re.compile(r"(?:^|[\s\[{,:-])[&*][^\s,\[\]{}]")
 
@@ -138,7 +141,7 @@ def parse(text: str, file: str) -> Document:
             "GS002", Severity.ERROR, "the file is empty", Location(file, 1, 1), "write at least one key, or delete it"
         )
         return Document(file, text, {}, (finding,))
-    walk = _Walk(file)
+    walk = _Walk(file, root)
     if _HAS_ANCHOR.search(text) and walk.refuse_anchors(text):
         return Document(file, text, {}, tuple(walk.findings))  # an alias may contain itself: not walked
     data = walk.value(root)
@@ -186,8 +189,9 @@ def _syntax_finding(error: Exception, text: str, file: str) -> Finding:
 class _Walk:
     """Turns composed nodes into data, collecting findings on the way."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, root: Node) -> None:
         self.file = file
+        self.root = root
         self.findings: list[Finding] = []
 
     def add(self, code: str, node: Node, message: str, hint: str) -> None:
@@ -247,8 +251,10 @@ class _Walk:
                 "write the keys out; what several nodes share belongs into the site, profile or class file",
             )
             return
-        shown = key.value if isinstance(key, ScalarNode) else "a list or mapping"
-        self.add("GS004", key, f"key {shown!r} is not text", f'quote it: "{shown}"')
+        if isinstance(key, ScalarNode):
+            self.add("GS004", key, f"key {key.value!r} is not text", f'quote it: "{key.value}"')
+        else:
+            self.add("GS004", key, "a list or mapping is no key", "write one word for the key")
 
     def _scalar(self, node: ScalarNode) -> Any:
         text, tag = node.value, node.tag
@@ -274,6 +280,11 @@ class _Walk:
 
     def _converted(self, node: ScalarNode, kind: str) -> str:
         text = node.value
+        if _below_secret(self.root, node):
+            message, hint = f"YAML reads the value as {kind}", "write a reference: env:NAME or file:/absolute/path"
+            place = _location(self.file, node)
+            self.findings.append(Finding("GS004", Severity.ERROR, message, place, hint, secret=True))
+            return str(text)
         hint = f'quote it if text is meant: "{text}"'
         if kind == "a boolean":
             hint += "; for a boolean write true or false"
@@ -281,6 +292,20 @@ class _Walk:
             hint += "; for a number write it in decimal"
         self.add("GS004", node, f"YAML reads {text} as {kind}", hint)
         return str(text)
+
+
+def _below_secret(start: Node, wanted: Node, *, secret: bool = False) -> bool:
+    """Whether the way from `start` to the node `wanted` passes a key that names a secret."""
+    if start is wanted:
+        return secret
+    if isinstance(start, MappingNode):
+        return any(
+            _below_secret(value, wanted, secret=secret or bool(SECRET_KEY.search(str(key.value))))
+            for key, value in start.value
+        )
+    if isinstance(start, SequenceNode):
+        return any(_below_secret(item, wanted, secret=secret) for item in start.value)
+    return False
 
 
 def _int_kind(text: str) -> str:

@@ -6,7 +6,6 @@ waiting). The file is mode 0600, as netplan asks for.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 def ipoib(values: Mapping[str, Value]) -> dict[str, Any]:
     """The host's IPoIB interface.
 
-    Takes INTERFACE, ADDRESS (with prefix), MODE, and where set MTU (bytes), NETWORK (routed over the
-    fabric; no route of its own where it is the address's network) and GATEWAY (next hop to it;
-    without one the network is on the link).
+    Takes INTERFACE, ADDRESS (with prefix), ON_LINK (the network of that address), MODE, and where set
+    MTU (bytes), NETWORK (routed over the fabric; no route of its own where it is on the link) and
+    GATEWAY (next hop to it; without one the network is reached directly).
     """
     interface: dict[str, Any] = {
         "optional": True,
@@ -32,7 +31,7 @@ def ipoib(values: Mapping[str, Value]) -> dict[str, Any]:
     }
     if values.get("MTU"):
         interface["mtu"] = values["MTU"]
-    if values.get("NETWORK") and IPv4Interface(str(values["ADDRESS"])).network != IPv4Network(str(values["NETWORK"])):
+    if values.get("NETWORK") and values["NETWORK"] != values["ON_LINK"]:
         route: dict[str, Any] = {"to": values["NETWORK"]}
         route |= {"via": values["GATEWAY"]} if values.get("GATEWAY") else {"scope": "link"}
         interface["routes"] = [route]

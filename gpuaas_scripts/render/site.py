@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Finding, FindingsError, Location, Severity
 from ..plan import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
-from . import netplan, user_data as user_data_format
+from . import netplan
+from . import user_data as user_data_format
 from .banner import banner
 from .maas_metadata import metadata
 from .quote import QuoteError
@@ -149,7 +150,8 @@ class _Renderer:
         builder = template.model.builder if isinstance(template.model, FileModel) else None
         if builder is not None:
             return dump(BUILDERS[builder](artifact.values), header=head)
-        from .jinja import TemplateProblemError, render as render_template
+        from .jinja import TemplateProblemError
+        from .jinja import render as render_template
 
         assert template.body is not None  # noqa: S101 - the library reports a missing body
         try:

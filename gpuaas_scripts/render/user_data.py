@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import quopri
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from .quote import QuoteError
@@ -124,8 +125,9 @@ def assemble(parts: Sequence[tuple[str, str]]) -> bytes:
             raise QuoteError(f"{filename!r} is not a part's filename; allowed are A-Z a-z 0-9 _ . and -")
         if not text.startswith(f"{_CLOUD_CONFIG}\n"):
             raise QuoteError(f"the part {filename} is no cloud-config; its first line must be {_CLOUD_CONFIG}")
-    encoded = [_part(filename, text) for filename, text in parts]
-    boundary = _boundary(encoded)
+    made = [_part(filename, text) for filename, text in parts]
+    encoded = [part for part, _ in made]
+    boundary = _boundary(encoded, b"".join(digest for _, digest in made))
     head = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n'
     body = b"".join(b"\n--%b\n%b" % (boundary.encode(), part) for part in encoded)
     message = head.encode() + body + f"\n--{boundary}--\n".encode()
@@ -141,7 +143,9 @@ def check_size(user_data: bytes) -> int:
     return size
 
 
-def _part(filename: str, text: str) -> bytes:
+@lru_cache(maxsize=8)
+def _part(filename: str, text: str) -> tuple[bytes, bytes]:
+    """A part and its digest; remembered, since all nodes of a profile begin with the same one."""
     encoding, payload = "7bit", text.encode()
     if not text.isascii():
         encoding, payload = "quoted-printable", quopri.encodestring(payload)
@@ -152,12 +156,13 @@ def _part(filename: str, text: str) -> bytes:
         f'Content-Disposition: attachment; filename="{filename}"\n'
         f"Merge-Type: {MERGE_TYPE}\n\n"
     )
-    return head.encode() + payload
+    part = head.encode() + payload
+    return part, hashlib.sha256(part).digest()
 
 
-def _boundary(parts: Sequence[bytes]) -> str:
+def _boundary(parts: Sequence[bytes], digests: bytes) -> str:
     """A line that is in no part: a hash of them all, of that again should one hold it."""
-    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
+    digest = hashlib.sha256(digests).hexdigest()
     while any(digest[:32].encode() in part for part in parts):
         digest = hashlib.sha256(digest.encode()).hexdigest()
     return f"gpuaas-{digest[:32]}"

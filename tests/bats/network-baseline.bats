@@ -31,33 +31,47 @@ setup_file() {
     systemctl daemon-reload
 }
 
-# everything away that the script makes
+# Each test starts from a host on which all is right; one that has made this wrong is put right here.
 setup() {
-    # the shell under test runs the unit's script, too
     install_files
-    systemctl stop gpuaas-slice-network-baseline.service dnsmasq.service 2>/dev/null || true
     systemctl start openvswitch-switch.service
+    systemctl reset-failed dnsmasq.service 2>/dev/null || true
+    "$INSTALLED" >"$BATS_TEST_TMPDIR/setup" 2>&1 || fail "setup: $(cat "$BATS_TEST_TMPDIR/setup")"
+}
+
+INSTALLED=/usr/local/sbin/gpuaas-slice-network-baseline
+
+teardown() {
+    rm -f /etc/dnsmasq.d/broken.conf /etc/systemd/system/gpuaas-slice-host-net-baseline.service
+    rm -f /usr/local/sbin/gpuaas-slice-host-net-baseline
+    rm -rf /var/lib/gpuaas/retired
+    for name in iptables ovs-vsctl systemctl ip sysctl; do rm -f "/usr/local/bin/$name"; done
+    systemctl daemon-reload
+    [ ! -e /sys/class/net/other0 ] || ip link delete other0
+    [ ! -e /sys/class/net/away0 ] || ip link set away0 name tmfifo_net0
+    ip -n dpu link set dpu0 up
+    ip address delete 10.9.9.1/24 dev ovsbr0 2>/dev/null || true
+    ip address delete 10.100.0.1/16 dev ovsbr0 2>/dev/null || true
+    ip route flush default
+    ip route add default via 198.51.100.1 dev uplink0
+    iptables -w -t nat -F POSTROUTING
+}
+
+# nothing: takes everything away that the script makes.
+nothing() {
+    systemctl stop gpuaas-slice-network-baseline.service dnsmasq.service
     ovs-vsctl --if-exists del-br ovsbr0
     iptables -w -t nat -F POSTROUTING
     echo 0 >/proc/sys/net/ipv4/ip_forward
     ip address flush dev tmfifo_net0
     ip link set tmfifo_net0 down
     systemctl disable gpuaas-slice-network-baseline.service 2>/dev/null
-    rm -rf /var/lib/gpuaas/retired
-}
-
-teardown() {
-    rm -f /etc/dnsmasq.d/broken.conf /etc/systemd/system/gpuaas-slice-host-net-baseline.service
-    rm -f /usr/local/sbin/gpuaas-slice-host-net-baseline
-    ip link delete ovsbr0 2>/dev/null || true
-    ip route replace default via 198.51.100.1 dev uplink0
-    for name in iptables ovs-vsctl systemctl ip sysctl; do rm -f "/usr/local/bin/$name"; done
 }
 
 # state: all that the script may change, as text.
 state() {
     ovs-vsctl show | grep -v -e '^[0-9a-f-]*$' -e ovs_version
-    ip -o address show | grep -v ' lo ' | sed 's/valid_lft.*//'
+    ip -o address show | grep -v ' lo ' | sed 's/valid_lft.*//; s/ tentative//'
     ip -o link show | sed 's/^[0-9]*: //; s/state [A-Z]*//'
     iptables -w -t nat -S
     cat /proc/sys/net/ipv4/ip_forward
@@ -95,6 +109,7 @@ shadow() {
 }
 
 @test "from nothing: everything is made, every check PASS" {
+    nothing
     baseline
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in $CHECKS; do assert_evidence "$check" PASS; done
@@ -112,16 +127,18 @@ shadow() {
 }
 
 @test "again: says that there is nothing to do, and changes nothing" {
-    baseline
     before=$(state)
     baseline
     [ "$status" -eq 0 ]
     [[ $stderr == *"nothing to do"* ]]
     [ "$(evidence_summary changes)" -eq 0 ]
-    [ "$(state)" = "$before" ]
+    after=$(state)
+    [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
 }
 
 @test "--dry-run from nothing: names every change, makes none, exits 3" {
+    nothing
+    rm -f /run/gpuaas-slice-network-baseline.lock
     before=$(state)
     baseline --dry-run
     [ "$status" -eq 3 ] || fail "exit status $status: $output $stderr"
@@ -130,11 +147,10 @@ shadow() {
     done
     [ "$(evidence_field summary status)" = WARN ]
     [ "$(state)" = "$before" ]
-    [ ! -e /run/gpuaas-slice-network-baseline.lock ] || [ -n "$(find /run/gpuaas-slice-network-baseline.lock -mmin +0)" ]
+    [ ! -e /run/gpuaas-slice-network-baseline.lock ]
 }
 
 @test "--dry-run where all is right: exits 0" {
-    baseline
     baseline --dry-run
     [ "$status" -eq 0 ]
     [ "$(evidence_field summary status)" = PASS ]
@@ -218,6 +234,7 @@ shadow() {
 # --- each check with its thing broken ---
 
 @test "ovs: stopped is started by hand; with --no-systemd it is FAIL, and the bridge stands on it" {
+    iptables -t nat -F POSTROUTING
     systemctl stop openvswitch-switch.service ovs-vswitchd.service ovsdb-server.service
     baseline --no-systemd
     only_fails ovs
@@ -231,6 +248,7 @@ shadow() {
 }
 
 @test "bridge: a link of that name that is no OVS bridge is FAIL and is left alone" {
+    ovs-vsctl del-br ovsbr0
     ip link add ovsbr0 type veth peer name other0
     baseline
     only_fails bridge
@@ -239,20 +257,35 @@ shadow() {
     ip -d link show ovsbr0 | grep -qw veth
 }
 
-@test "bridge: one that does not come is FAIL; another datapath type is FAIL and is left alone" {
+@test "bridge: one that is not added is FAIL" {
+    ovs-vsctl del-br ovsbr0
     shadow ovs-vsctl 'case "$*" in *add-br*) exit 0 ;; esac'
     baseline
     only_fails bridge
-    rm /usr/local/bin/ovs-vsctl
+    assert_evidence bridge FAIL '*not added'
+}
+
+@test "bridge: another datapath type is FAIL and is left alone" {
+    ovs-vsctl --no-wait set bridge ovsbr0 datapath_type=other
     baseline
-    ovs-vsctl set bridge ovsbr0 datapath_type=dummy
-    baseline
+    [ "$(ovs-vsctl get bridge ovsbr0 datapath_type)" = other ]
+    ovs-vsctl set bridge ovsbr0 datapath_type=netdev
     only_fails bridge
-    assert_evidence bridge FAIL "*datapath type 'dummy', not netdev*"
+    assert_evidence bridge FAIL "*datapath type 'other', not netdev"
+}
+
+@test "bridge: in the database but without an interface is FAIL" {
+    ovs-vsctl del-br ovsbr0
+    # stopped in mid-air: the database takes the bridge, nobody makes it
+    pkill -STOP ovs-vswitchd
+    ovs-vsctl --no-wait add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
+    baseline --no-systemd
+    pkill -CONT ovs-vswitchd
+    only_fails bridge
+    assert_evidence bridge FAIL '*has no interface'
 }
 
 @test "bridge_up: down is set up; where that does not work it is FAIL" {
-    baseline
     ip link set ovsbr0 down
     baseline
     assert_evidence bridge_up PASS
@@ -264,7 +297,6 @@ shadow() {
 }
 
 @test "bridge_address: lost is added, a second one is WARN, one that does not stay is FAIL" {
-    baseline
     ip address flush dev ovsbr0
     baseline
     assert_evidence bridge_address PASS
@@ -280,7 +312,6 @@ shadow() {
 }
 
 @test "bridge_address: the right address with another prefix is not it" {
-    baseline
     ip address flush dev ovsbr0
     ip address add 10.100.0.1/16 dev ovsbr0
     baseline --dry-run
@@ -288,6 +319,7 @@ shadow() {
 }
 
 @test "ip_forward_file: missing or turned off is FAIL, and forwarding stands on it" {
+    echo 0 >/proc/sys/net/ipv4/ip_forward
     rm /etc/sysctl.d/60-gpuaas-slice.conf
     baseline
     only_fails ip_forward_file
@@ -301,13 +333,13 @@ shadow() {
 }
 
 @test "ip_forward: a value that does not stay is FAIL" {
+    echo 0 >/proc/sys/net/ipv4/ip_forward
     shadow sysctl 'exit 0'
     baseline
     only_fails ip_forward
 }
 
 @test "nat: lost after a flush is added again; where that does not work it is FAIL" {
-    baseline
     iptables -t nat -F POSTROUTING
     baseline
     assert_evidence nat PASS
@@ -323,6 +355,7 @@ shadow() {
     baseline
     only_fails nat
     rm /usr/local/bin/iptables
+    iptables -t nat -F POSTROUTING
     iptables -t nat -A POSTROUTING -s 10.100.0.0/24 -o uplink0 -j MASQUERADE
     baseline
     assert_evidence nat PASS
@@ -340,11 +373,10 @@ shadow() {
     ip route add default via 198.51.100.1 dev uplink0 metric 50
     baseline
     only_warns uplink
-    ip route delete default dev tmfifo_net0 metric 10
-    ip route delete default dev uplink0 metric 50
 }
 
 @test "tmfifo: without the interface WARN, and the peer stands on it" {
+    ip link set tmfifo_net0 down
     ip link set tmfifo_net0 name away0
     baseline
     only_warns tmfifo_address
@@ -354,10 +386,10 @@ shadow() {
     assert_evidence tmfifo_address SKIP '*NIC mode*'
     assert_evidence tmfifo_peer SKIP '*NIC mode*'
     [ "$(evidence_field summary status)" = PASS ]
-    ip link set away0 name tmfifo_net0
 }
 
 @test "tmfifo_address: an address that does not stay is FAIL" {
+    ip address flush dev tmfifo_net0
     shadow ip 'case "$*" in *"address add"*tmfifo_net0*) exit 0 ;; esac'
     baseline
     only_fails tmfifo_address
@@ -367,7 +399,6 @@ shadow() {
 @test "tmfifo_peer: a DPU that does not answer is WARN" {
     ip -n dpu link set dpu0 down
     baseline
-    ip -n dpu link set dpu0 up
     only_warns tmfifo_peer
 }
 
@@ -387,7 +418,6 @@ shadow() {
 }
 
 @test "dnsmasq: stopped is started by hand; where it does not serve the bridge it is FAIL" {
-    baseline
     systemctl stop dnsmasq.service
     baseline
     assert_evidence dnsmasq PASS
@@ -399,6 +429,7 @@ shadow() {
 }
 
 @test "service: no unit is WARN, one that cannot be enabled is FAIL" {
+    systemctl disable gpuaas-slice-network-baseline.service 2>/dev/null
     shadow systemctl 'case "$*" in "enable gpuaas-slice-network-baseline.service") exit 0 ;; esac'
     baseline
     only_fails service
@@ -426,7 +457,6 @@ HISTORICAL
 }
 
 @test "historical_service: retired by hand, its files kept, one service left, and what its stop removed is repaired" {
-    baseline
     historical
     baseline --dry-run
     [ "$status" -eq 3 ]
@@ -463,6 +493,7 @@ HISTORICAL
 
 @test "--no-systemd touches no service" {
     shadow systemctl 'printf "%s\n" "$*" >>/run/systemctl-calls'
+    systemctl stop dnsmasq.service
     rm -f /run/systemctl-calls
     baseline --no-systemd
     [ "$status" -eq 0 ] || fail "$output $stderr"
@@ -470,10 +501,12 @@ HISTORICAL
     assert_evidence service SKIP
     [ "$(evidence_field summary status)" = PASS ]
     [ ! -e /run/systemctl-calls ]
+    rm /usr/local/bin/systemctl
     [ "$(systemctl is-active dnsmasq.service)" = inactive ]
 }
 
 @test "the unit: makes the network, restarts dnsmasq, ends without waiting for itself, and is hardened" {
+    nothing
     ! systemd-analyze verify "$UNIT" 2>&1 | grep -F gpuaas
     timeout 60 systemctl start gpuaas-slice-network-baseline.service
     [ "$(systemctl is-active gpuaas-slice-network-baseline.service)" = active ]
@@ -491,6 +524,7 @@ HISTORICAL
 }
 
 @test "a boot brings all of it up, without an ordering cycle" {
+    nothing
     systemctl enable gpuaas-slice-network-baseline.service dnsmasq.service 2>/dev/null
     # both start jobs in one transaction, as at boot
     timeout 90 systemctl start gpuaas-slice-network-baseline.service dnsmasq.service
@@ -521,7 +555,9 @@ HISTORICAL
     echo 'no-such-option' >/etc/dnsmasq.d/broken.conf
     run systemctl restart dnsmasq.service
     [ "$status" -ne 0 ]
-    journalctl --no-pager -o cat -u dnsmasq.service -n 20 | grep -q broken.conf
+    journalctl --sync
+    journalctl --no-pager -o cat -u dnsmasq.service -n 40 | grep -F broken.conf
+    systemctl show -p ExecStartPre --value dnsmasq.service | grep -F -- '--test --conf-dir=/etc/dnsmasq.d'
 }
 
 @test "dnsmasq serves the bridge only, and is not made the host's resolver" {
@@ -533,6 +569,7 @@ HISTORICAL
 }
 
 @test "two runs at once add the rule once" {
+    nothing
     path=$(script_path "$SCRIPT")
     _shell_words
     "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &

@@ -132,7 +132,7 @@ settings:
   ADDRESS: {from: network.fabric.address, description: the address, optional: true}
 """,
     "templates/files/lab-fabric/content.j2": """\
-ADDRESS={{ ADDRESS | systemd }}
+ADDRESS={{ ADDRESS | systemd_text }}
 """,
 }
 """The repository by path. n1 is complete, n2's fabric address is to be approved, n3 has a profile without files."""

@@ -1,6 +1,5 @@
 # Each step looks first, changes what is missing, and reads back what it changed. One evidence line a step.
 
-
 usage() {
   cat <<USAGE
 gpuaas-slice-network-baseline [--dry-run] [--no-systemd]
@@ -170,13 +169,27 @@ bridge_datapath() {
   printf '%s\n' "${type:-system}"
 }
 
-bridge_is_there() {
-  timeout 20 ovs-vsctl --timeout=15 br-exists "$BRIDGE_NAME" && net_link_exists "$BRIDGE_NAME"
+bridge_in_database() {
+  timeout 20 ovs-vsctl --timeout=15 br-exists "$BRIDGE_NAME"
+}
+
+# bridge_wait: gives ovs-vswitchd some seconds to make the interface of a bridge that stands in the database, as after
+# a boot. Returns 1 when it does not come.
+bridge_wait() {
+  local tries
+  tries=0
+  while ! net_link_exists "$BRIDGE_NAME"; do
+    if [ "$tries" -ge 10 ]; then
+      return 1
+    fi
+    sleep 0.5
+    tries=$((tries + 1))
+  done
 }
 
 bridge_step() {
   local type
-  if ! bridge_is_there; then
+  if ! bridge_in_database; then
     if net_link_exists "$BRIDGE_NAME"; then
       fail bridge "$BRIDGE_NAME exists, but is no OVS bridge" \
         'something else made it (netplan, another script): a bridge has one owner; remove the other one'
@@ -185,16 +198,19 @@ bridge_step() {
     if dry bridge "add OVS bridge $BRIDGE_NAME with datapath type $BRIDGE_DATAPATH"; then
       return 0
     fi
-    timeout 60 ovs-vsctl --timeout=50 --may-exist add-br "$BRIDGE_NAME" \
+    timeout 60 ovs-vsctl --timeout=50 add-br "$BRIDGE_NAME" \
       -- set bridge "$BRIDGE_NAME" "datapath_type=$BRIDGE_DATAPATH" || :
   fi
-  if ! bridge_is_there; then
-    fail bridge "$BRIDGE_NAME is missing" 'look at: ovs-vsctl show; journalctl -u ovs-vswitchd'
-  elif type=$(bridge_datapath) && [ "$type" = "$BRIDGE_DATAPATH" ]; then
-    pass bridge "$BRIDGE_NAME is an OVS bridge with datapath type $type"
-  else
+  if ! bridge_in_database; then
+    fail bridge "$BRIDGE_NAME was not added" 'look at: ovs-vsctl show; journalctl -u ovsdb-server'
+  elif ! type=$(bridge_datapath) || [ "$type" != "$BRIDGE_DATAPATH" ]; then
     fail bridge "$BRIDGE_NAME has datapath type '${type:-unknown}', not $BRIDGE_DATAPATH" \
       'somebody else made the bridge; move its ports away and remove it, or change network.bridge.datapath'
+  elif ! bridge_wait; then
+    fail bridge "$BRIDGE_NAME stands in the database, but has no interface" \
+      'look at: ovs-vsctl show; journalctl -u ovs-vswitchd; is the kernel module openvswitch there?'
+  else
+    pass bridge "$BRIDGE_NAME is an OVS bridge with datapath type $type"
   fi
 }
 

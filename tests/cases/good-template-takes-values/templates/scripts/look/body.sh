@@ -1,0 +1,3 @@
+main() {
+  printf '%s %s\n' "$BRIDGE" "$GPUAAS_FABRIC"
+}

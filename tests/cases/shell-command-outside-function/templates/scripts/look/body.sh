@@ -1,0 +1,5 @@
+VERSION=1
+main() {
+  true
+}
+printf 'done\n'

@@ -1,0 +1,3 @@
+log_info() {
+  printf '%s\n' "$BRIDGE" >&2
+}

@@ -1,0 +1,6 @@
+log_info() {
+  true
+}
+main() {
+  log_info hello
+}

@@ -1,0 +1,4 @@
+main() {
+  log_info hello
+  log_wran hello
+}

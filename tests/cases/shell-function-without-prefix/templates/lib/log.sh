@@ -1,0 +1,6 @@
+log_info() {
+  printf '%s\n' "$1" >&2
+}
+warn() {
+  printf '%s\n' "$1" >&2
+}

@@ -1,0 +1,3 @@
+main() {
+  log_info hello
+}

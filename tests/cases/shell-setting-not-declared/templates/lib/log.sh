@@ -1,0 +1,3 @@
+log_info() {
+  printf '%s %s\n' "$LOG_PREFIX" "$1" >&2
+}

@@ -1,0 +1,4 @@
+main() {
+  BRIDGE=br0
+  printf '%s\n' "$BRIDGE"
+}

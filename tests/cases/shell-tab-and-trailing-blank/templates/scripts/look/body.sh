@@ -1,0 +1,4 @@
+main() {
+	true
+  false  
+}
