@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,33 @@ NAME = "MANIFEST.json"
 GENERATOR = "gpuaas-gen"
 
 
+class Lines(NamedTuple):
+    """What a manifest says of one artifact: its entry, and the sources of its template."""
+
+    path: str
+    entry: str
+    withheld: bool
+    reference: str
+    sources: tuple[str, ...]
+
+
+def lines_of(rendered: Rendered) -> Lines:
+    """The manifest's word on a rendered artifact."""
+    artifact = rendered.artifact
+    digest = hashlib.sha256(rendered.content).hexdigest()
+    return _lines(artifact, _entry(artifact) | {"sha256": digest, "size": len(rendered.content)}, withheld=False)
+
+
+def lines_of_withheld(artifact: Artifact) -> Lines:
+    """The manifest's word on an artifact that is not rendered: which keys it waits for."""
+    return _lines(artifact, _entry(artifact) | {"missing": list(artifact.missing)}, withheld=True)
+
+
+def _lines(artifact: Artifact, entry: dict[str, Any], *, withheld: bool) -> Lines:
+    sources = artifact.template.sources if artifact.template is not None and not withheld else ()
+    return Lines(artifact.path, _line(entry), withheld, artifact.reference, sources)
+
+
 class Manifest:
     """Collects lines while artifacts are rendered; `content` is the file."""
 
@@ -29,22 +56,11 @@ class Manifest:
         self.withheld: list[tuple[str, str]] = []
         self.sources: dict[str, tuple[str, ...]] = {}
 
-    def add(self, rendered: Rendered) -> str:
-        """Note a rendered artifact; returns the SHA-256 of its bytes."""
-        artifact = rendered.artifact
-        digest = hashlib.sha256(rendered.content).hexdigest()
-        self.artifacts.append(
-            (artifact.path, _line(_entry(artifact) | {"sha256": digest, "size": len(rendered.content)}))
-        )
-        if artifact.template is not None:
-            self.sources[artifact.reference] = artifact.template.sources
-        return digest
-
-    def withhold(self, artifacts: Iterable[Artifact]) -> None:
-        """Note artifacts that are not rendered, and for which keys."""
-        for artifact in artifacts:
-            if artifact.missing:
-                self.withheld.append((artifact.path, _line(_entry(artifact) | {"missing": list(artifact.missing)})))
+    def add(self, lines: Lines) -> None:
+        """Take over the lines of one artifact."""
+        (self.artifacts if not lines.withheld else self.withheld).append((lines.path, lines.entry))
+        if lines.sources:
+            self.sources[lines.reference] = lines.sources
 
     def keep(self, content: bytes, keeps: Callable[[str], bool]) -> None:
         """Take over the lines of an earlier manifest whose path `keeps` is true for."""

@@ -155,7 +155,7 @@ class _Planner:
         self.absent: dict[tuple[str, str], tuple[Location, list[str]]] = {}
 
     def plan(self) -> Plan:
-        used = sorted({node.profile.name for node in self.site.nodes})
+        used = sorted(self.site.profiles_in_use)
         site_artifacts = tuple(self._site_artifacts())
         profile_artifacts = {}
         node_artifacts = {}
@@ -210,7 +210,7 @@ class _Planner:
 
     def _read_site(self, need: _Need) -> Value:
         if need.key is None:
-            used = {node.hardware.name for node in self.site.nodes if node.hardware}
+            used = self.site.classes_in_use
             classes = [_class_row(entry) for name, entry in sorted(self.site.hardware.items()) if name in used]
             return keys.rows(classes, need.columns)
         if need.key.root != "site":

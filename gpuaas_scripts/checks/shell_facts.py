@@ -78,9 +78,7 @@ def _facts(text: str) -> ShellFacts:
     walk = _Walk()
     for statement in msgspec.json.decode(done.stdout).get("Stmts") or ():
         walk.top(statement)
-    return ShellFacts(
-        tuple(walk.functions), tuple(walk.loose), tuple(walk.reads), tuple(walk.sets), tuple(walk.calls)
-    )
+    return ShellFacts(tuple(walk.functions), tuple(walk.loose), tuple(walk.reads), tuple(walk.sets), tuple(walk.calls))
 
 
 def _syntax_error(stderr: str) -> Name:
@@ -94,7 +92,6 @@ def _syntax_error(stderr: str) -> Name:
 
 class _Walk:
     """Collects names; the node types are those of shfmt's `syntax` package."""
-
 
     def __init__(self) -> None:
         self.functions: list[Name] = []

@@ -115,7 +115,7 @@ def verb(function: F) -> F:
     def wrapped(root: Path | None, quiet: bool, verbose: bool, no_color: bool, **options: Any) -> Any:  # noqa: ANN401
         colour = not no_color and not os.environ.get("NO_COLOR")
         console = Console(root or Path.cwd(), quiet, verbose, colour)
-        _current.append(console)
+        _current[:] = [console]
         return function(console, explicit_root=root, **options)
 
     return wrapped  # type: ignore[return-value]

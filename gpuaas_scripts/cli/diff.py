@@ -29,7 +29,10 @@ class Diff:
             return
         match = _NODE_FILE.match(change.path)
         node, path = (match[1], match[2]) if match else ("", change.path)
-        for hunk in _hunks(_text(old), _text(new)):
+        hunks = list(_hunks(_text(old), _text(new)))
+        if not hunks:
+            self.notes.append(f"{change.kind}: {self.shown}/{change.path} (empty, or only line ends differ)")
+        for hunk in hunks:
             created = "" if old is not None else "new"
             removed = "" if new is not None else "removed"
             self.hunks.setdefault((path, f"{created}{removed}\0{hunk}"), []).append(node)

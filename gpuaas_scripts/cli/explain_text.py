@@ -36,9 +36,9 @@ def lines(
         if explained.to_be_approved:
             text.append("  to be approved: what needs it is withheld until the file says the value")
         text += ["  layers, highest first", *table(_layers(explained.said))]
-    for node, values in overriders:
-        text.append(f"  overridden on node {node.name}")
-        text += table([_row(value) for value in values], 4)
+    if overriders:
+        text.append(f"  overridden on {len(overriders)} node{'s' if len(overriders) > 1 else ''}")
+        text += table([(node.name, *_row(value)) for node, values in overriders for value in values], 4)
     return text + _uses(uses)
 
 

@@ -48,6 +48,8 @@ def command(
       gpuaas-gen init node n1 --site lab --profile worker --hardware-class box
       gpuaas-gen init script lab-hello
     """
+    from ..templates import packaged_folder
+
     if not _NAME.match(name):
         raise GpuaasError(f"{name!r} is not a name", hint="use a-z, 0-9 and '-', at most 63 characters")
     if kind != "node" and (site or profile or hardware_class):
@@ -60,6 +62,8 @@ def command(
     _write(root, {path: _editor_line(root, path, kind) + text for path, text in files.items()})
     for path in files:
         console.data(path)
+    if kind == "script" and (packaged_folder() / "scripts" / name).is_dir():
+        console.info(f"this replaces the script {name} that comes with the program")
     console.info(f"next: {after}")
     if not (root / _SCHEMAS / f"{kind}.json").is_file():
         console.info(

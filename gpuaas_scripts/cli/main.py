@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -40,7 +41,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        if args and args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             from ..config.check import suggestion
 
             ctx.fail(f"no verb {args[0]!r}; {suggestion(args[0], VERBS)}")
@@ -71,11 +72,13 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `gpuaas-gen`; always ends in SystemExit."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that lacks a character must not end the program
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run `gpuaas-gen` and return its exit code; unexpected exceptions keep their traceback."""
+    """Run `gpuaas-gen` and return its exit code; exceptions other than a file's keep their traceback."""
     try:
         result: Any = group.main(arguments, prog_name="gpuaas-gen", standalone_mode=False)
     except click.ClickException as error:
@@ -90,6 +93,11 @@ def run(arguments: list[str] | None = None) -> int:
     except GpuaasError as error:
         _tell(error)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _tell(GpuaasError(f"{error.filename}: {error.strerror}"))
+        return ExitCode.USAGE
     return result if isinstance(result, int) else ExitCode.OK
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import ExitCode
+from ..errors import ExitCode, GpuaasError
 from .console import Console, complete_node, find_root, site_option, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from ..plan import Plan
     from ..sinks.tree import Change, TreeFile
+    from .rendering import Item
 
 
 @click.command("render")
@@ -59,31 +60,44 @@ def command(
       gpuaas-gen render --site maas280 --diff
       gpuaas-gen render --site maas280 --assume-profile j22u05=slice-vm --output /tmp/switched
     """
-    from ..sinks import tree
-    from .loading import planned, require_nodes
+    from ..config.site import node_count
+    from ..shards import count_for
+    from .loading import require_known
+    from .rendering import rendering
 
     profiles = _assumed(assumed)
     if profiles and not output and mode is None:
         raise click.UsageError("--assume-profile needs --output DIR, --check or --diff: generated/ says what is")
     root = find_root(console, explicit_root)
-    checked = planned(site, root, profiles)
-    require_nodes(checked.plan, nodes)
     place = (output or root / "generated") / site
-    files = _files(checked.plan, place, frozenset(nodes))
-    if mode is None:
-        changes = tree.write(place, files, notify=console.info)
-    elif mode == "check":
-        changes = tree.compare(place, files, notify=console.info)
-    else:
-        from .diff import Diff
-
-        diff = Diff(_shown(place, root))
-        changes = tree.compare(place, files, on_change=diff.add, notify=console.info)
-        if not as_json:
-            for text in diff.lines():
-                console.data(text)
-    _report(console, checked.plan, place, root, changes, mode, as_json=as_json)
+    count = node_count(root, site)
+    with rendering(site, root, profiles, count_for(count)) as made:
+        require_known(site, made.nodes, nodes)
+        withheld: dict[str, tuple[str, ...]] = {}
+        items = console.progress(made.items, 5 * count, "artifacts")
+        files = _files(items, withheld, site, place, frozenset(nodes))
+        changes = _apply(console, root, place, files, mode, as_json=as_json)
+    _report(console, Outcome(site, _shown(place, root), mode, changes, withheld), as_json=as_json)
     return ExitCode.DRIFT if changes and mode is not None else ExitCode.OK
+
+
+def _apply(
+    console: Console, root: Path, place: Path, files: Iterator[TreeFile], mode: str | None, *, as_json: bool
+) -> tuple[Change, ...]:
+    from ..sinks import tree
+
+    if mode is None:
+        return tree.write(place, files, notify=console.info)
+    if mode == "check":
+        return tree.compare(place, files, notify=console.info)
+    from .diff import Diff
+
+    diff = Diff(_shown(place, root))
+    changes = tree.compare(place, files, on_change=diff.add, notify=console.info)
+    if not as_json:
+        for text in diff.lines():
+            console.data(text)
+    return changes
 
 
 def _assumed(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -96,23 +110,27 @@ def _assumed(pairs: tuple[str, ...]) -> dict[str, str]:
     return profiles
 
 
-def _files(plan: Plan, place: Path, nodes: frozenset[str]) -> Iterator[TreeFile]:
-    """The files of the tree: rendered ones and, last, the manifest. With `nodes`, all others as they are."""
+def _files(
+    items: Iterable[Item], withheld: dict[str, tuple[str, ...]], site: str, place: Path, nodes: frozenset[str]
+) -> Iterator[TreeFile]:
+    """The files of the tree: rendered ones and, last, the manifest. With `nodes`, all others as they are.
+
+    Notes in `withheld` which artifacts wait for which keys.
+    """
     from ..manifest import NAME, Manifest
-    from ..render import render
     from ..sinks.tree import TreeFile
 
-    manifest = Manifest(plan.site.name)
+    manifest = Manifest(site)
     if nodes:
         yield from _kept(place, nodes, manifest)
-    for rendered in render(plan):
-        artifact = rendered.artifact
-        if nodes and artifact.owner_node not in nodes:
+    for item in items:
+        if item.missing:
+            withheld[item.lines.path] = item.missing
+        if nodes and item.node not in nodes:
             continue
-        manifest.add(rendered)
-        if artifact.written:
-            yield TreeFile(artifact.path, rendered.content, artifact.executable)
-    manifest.withhold(artifact for artifact in plan.artifacts() if not nodes or artifact.owner_node in nodes)
+        manifest.add(item.lines)
+        if item.content is not None:
+            yield TreeFile(item.lines.path, item.content, item.executable)
     yield TreeFile(NAME, manifest.content())
 
 
@@ -124,7 +142,10 @@ def _kept(place: Path, nodes: frozenset[str], manifest: object) -> Iterator[Tree
     assert isinstance(manifest, Manifest)  # noqa: S101 - for the type checker; the import is lazy
     mine = tuple(f"nodes/{node}/" for node in nodes)
     if (place / NAME).is_file():
-        manifest.keep((place / NAME).read_bytes(), lambda path: not path.startswith(mine))
+        try:
+            manifest.keep((place / NAME).read_bytes(), lambda path: not path.startswith(mine))
+        except (AttributeError, KeyError, TypeError):
+            raise GpuaasError(f"{place / NAME} is damaged", hint="render the whole site, without --node") from None
     for folder, folders, names in os.walk(place):
         folders.sort()
         for name in sorted(names):
@@ -138,42 +159,40 @@ def _shown(place: Path, root: Path) -> str:
     return str(place.relative_to(root)) if place.is_relative_to(root) else str(place)
 
 
-def _report(
-    console: Console,
-    plan: Plan,
-    place: Path,
-    root: Path,
-    changes: tuple[Change, ...],
-    mode: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    withheld = [artifact for artifact in plan.artifacts() if artifact.missing]
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a render did or, with `mode` check or diff, would do."""
+
+    site: str
+    place: str
+    mode: str | None
+    changes: tuple[Change, ...]
+    withheld: dict[str, tuple[str, ...]]
+
+
+def _report(console: Console, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        console.data(
-            json.dumps(
-                {
-                    "site": plan.site.name,
-                    "output": _shown(place, root),
-                    "written": mode is None and bool(changes),
-                    "changes": [{"path": c.path, "kind": str(c.kind), "detail": c.detail} for c in changes],
-                    "withheld": [{"path": a.path, "missing": list(a.missing)} for a in withheld],
-                },
-                indent=2,
-            )
-        )
-    elif mode == "check" or (mode is None and console.verbose):
-        for change in changes:
-            console.data(
-                f"{change.kind}: {_shown(place, root)}/{change.path}" + (f" ({change.detail})" if change.detail else "")
-            )
-    done = f"{len(changes)} change{'' if len(changes) == 1 else 's'}" if changes else "nothing to do"
-    if mode is not None:
-        done = (
-            f"differs from the sources: {done}; to mend: gpuaas-gen render --site {plan.site.name}"
-            if changes
-            else "up to date"
-        )
-    if withheld:
-        done += f"; {len(withheld)} withheld, waiting for approved values (gpuaas-gen show --site {plan.site.name})"
-    console.info(f"{_shown(place, root)}: {done}")
+        console.data(json.dumps(_as_data(outcome), indent=2))
+    elif outcome.mode == "check" or (outcome.mode is None and console.verbose):
+        for change in outcome.changes:
+            detail = f" ({change.detail})" if change.detail else ""
+            console.data(f"{change.kind}: {outcome.place}/{change.path}{detail}")
+    count = len(outcome.changes)
+    done = f"{count} change{'' if count == 1 else 's'}" if count else "nothing to do"
+    if outcome.mode is not None:
+        done = f"differs from the sources: {done}; to mend: gpuaas-gen render --site {outcome.site}"
+        done = done if count else "up to date"
+    if outcome.withheld:
+        done += f"; {len(outcome.withheld)} withheld, waiting for approved values"
+        done += f" (gpuaas-gen show --site {outcome.site})"
+    console.info(f"{outcome.place}: {done}")
+
+
+def _as_data(outcome: Outcome) -> dict[str, object]:
+    return {
+        "site": outcome.site,
+        "output": outcome.place,
+        "written": outcome.mode is None and bool(outcome.changes),
+        "changes": [{"path": one.path, "kind": str(one.kind), "detail": one.detail} for one in outcome.changes],
+        "withheld": [{"path": path, "missing": list(missing)} for path, missing in outcome.withheld.items()],
+    }

@@ -1,8 +1,8 @@
 """JSON Schemas (draft 2020-12) of the files that people write, for editors and other programs.
 
 They come from the models, so that one declaration feeds reading, findings and schema. Mended for
-editors: patterns in the dialect of ECMA 262, and in the files of site-configs/ every value may
-also be `to-be-approved` or null. What no schema can tell (host bits of a network, keys of other
+editors: patterns in the dialect of ECMA 262; every value may also be null and, in the files of
+site-configs/, `to-be-approved`. What no schema can tell (host bits of a network, keys of other
 files, rules across fields) is `gpuaas-gen validate`'s.
 """
 
@@ -19,6 +19,11 @@ from .model import HardwareFile, NodeConfig, ProfileFile, SiteFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MISSING = "Missing"
+_MISSING_IN_LAYER = {
+    "description": f"{scalars.TO_BE_APPROVED}: nobody may invent the value yet; null: take back what layers below set",
+    "enum": [scalars.TO_BE_APPROVED, None],
+}
+_MISSING_IN_TEMPLATE = {"description": "as if the key were not there", "type": "null"}
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
 _PREFIX = "/(?:3[0-2]|[12]?[0-9])"
@@ -56,12 +61,7 @@ def schema(name: str) -> dict[str, Any]:
     kind = KINDS[name]
     _, definitions = msgspec.json.schema_components([kind.model], schema_hook=_hook)
     mended = {title: _mend(definition, layer=kind.layer) for title, definition in sorted(definitions.items())}
-    if kind.layer:
-        mended[_MISSING] = {
-            "description": f"{scalars.TO_BE_APPROVED}: nobody may invent the value yet; null: take back what layers "
-            "below set",
-            "enum": [scalars.TO_BE_APPROVED, None],
-        }
+    mended[_MISSING] = _MISSING_IN_LAYER if kind.layer else _MISSING_IN_TEMPLATE
     root = mended.pop(kind.model.__name__)
     head: dict[str, Any] = {"$schema": DIALECT, "title": f"gpuaas-gen {name}: {kind.place}"}
     return {**head, **{key: value for key, value in root.items() if key != "title"}, "$defs": mended}
@@ -73,7 +73,7 @@ def _hook(kind: type) -> dict[str, Any]:
 
 
 def _mend(node: Any, *, layer: bool) -> Any:
-    """A part of a schema, for editors; in a layer, values of mappings and items of lists may be missing."""
+    """A part of a schema, for editors: values of mappings may be missing, and in a layer items of lists too."""
     if isinstance(node, list):
         return [_mend(item, layer=layer) for item in node]
     if not isinstance(node, dict):
@@ -88,16 +88,16 @@ def _mend(node: Any, *, layer: bool) -> Any:
             result[key] = _value(value, layer=layer)
         elif key == "items" and layer:
             result[key] = {"anyOf": [_mend(value, layer=layer), {"const": scalars.TO_BE_APPROVED}]}
-        elif key not in ("default", "required") or value:
-            result[key] = _mend(value, layer=layer) if key not in ("default", "examples", "enum") else value
+        elif key in ("default", "examples", "enum"):
+            result |= {key: value} if value or value is False else {}
+        elif key != "required":  # no key is
+            result[key] = _mend(value, layer=layer)
     return result
 
 
 def _value(node: dict[str, Any], *, layer: bool) -> dict[str, Any]:
     """The schema of a value that may be missing."""
     mended: dict[str, Any] = _mend(node, layer=layer)
-    if not layer:
-        return mended
     kept: dict[str, Any] = {key: mended.pop(key) for key in ("description", "default") if key in mended}
     choices = [choice for choice in mended.pop("anyOf", []) if choice != {"type": "null"}] or [mended]
     return {**kept, "anyOf": [*choices, {"$ref": f"#/$defs/{_MISSING}"}]}

@@ -50,10 +50,12 @@ class Key:
 
     def read(self, start: object) -> Any:
         """The typed value below `start`; None where something on the way is not set."""
-        value = start
+        value: Any = start
         for part in self.parts:
             if value is None:
                 return None
+            if part == "prefixlen":
+                value = value.network  # an interface tells its prefix through its network
             value = value.get(part) if isinstance(value, dict) else getattr(value, part)
         return value
 

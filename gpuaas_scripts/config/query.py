@@ -82,6 +82,8 @@ def _descend(text: str, root: Root, rest: str) -> Query:
         path = (*path, part)
         if not rest:
             return Query(text, root, path, hint)
+        if rest[0] not in ".[":
+            raise UnknownKeyError(f"unknown key {text!r}: write a dot after {_joined(text, rest)}")
         if rest[0] == "." and get_origin(check.plain(hint)) is not tuple:
             rest = rest[1:]
             if rest in INTERFACE_PARTS and check.plain(hint) is IPv4Interface:

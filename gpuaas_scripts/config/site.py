@@ -6,6 +6,7 @@ that rules across fields are told in the same run.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site: everything its artifacts are made from."""
+    """A site: everything its artifacts are made from.
+
+    `classes_in_use` and `profiles_in_use` are those of its nodes.
+    """
 
     name: str
     root: Path
@@ -84,6 +88,8 @@ class Site:
     profiles: dict[str, Profile]
     hardware: dict[str, HardwareClass]
     approvals: tuple[KeyPath, ...] = ()
+    classes_in_use: frozenset[str] = frozenset()
+    profiles_in_use: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -106,6 +112,12 @@ class Loaded:
 def site_names(root: Path) -> list[str]:
     """Names of the sites below `root`, sorted."""
     return sorted(path.stem for path in (root / CONFIG_FOLDER / "sites").glob("*.yaml"))
+
+
+def node_count(root: Path, site: str) -> int:
+    """About how many nodes a site has, without reading them."""
+    folder = root / CONFIG_FOLDER / "nodes" / site
+    return sum(name.endswith(".yaml") for name in os.listdir(folder)) if folder.is_dir() else 0
 
 
 def find_root(start: Path) -> Path:
@@ -134,15 +146,24 @@ def load_site(name: str, root: Path | str | None = None, *, assume_profile: Mapp
     return loaded.site
 
 
-def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None) -> Loaded:
-    """Load a site with all findings of its files; a site that does not exist is a GpuaasError."""
-    return _Loader(root, name, dict(assume_profile or {})).load()
+Share = tuple[int, int]
+"""A share of a site's nodes: its number, from 0, and the count of shares (0: no nodes at all)."""
+
+
+def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None, share: Share = (0, 1)) -> Loaded:
+    """Load a site with all findings of its files; a site that does not exist is a GpuaasError.
+
+    With `share`, only that share of the nodes; rules between nodes need all of them.
+    """
+    return _Loader(root, name, dict(assume_profile or {}), share).load()
 
 
 class _Loader:
     """Reads the files of one site; shared files once each."""
 
-    def __init__(self, root: Path, name: str, assume_profile: dict[str, str]) -> None:
+    def __init__(self, root: Path, name: str, assume_profile: dict[str, str], share: Share) -> None:
+        self.share = share
+        self.names: list[str] = []
         self.root = root
         self.name = name
         self.folder = root / CONFIG_FOLDER
@@ -172,12 +193,21 @@ class _Loader:
             if profile not in self.profile_files:
                 self._unknown("profile", profile, document, ("profiles", profile), at_key=True)
         nodes = self._load_nodes()
-        unknown = sorted(set(self.assume_profile) - {node.name for node in nodes} - set(self.broken))
+        unknown = sorted(set(self.assume_profile) - set(self.names))
         if unknown:
-            known = check.suggestion(unknown[0], [node.name for node in nodes])
+            known = check.suggestion(unknown[0], self.names)
             raise GpuaasError(f"--assume-profile names node {unknown[0]!r}, which site {self.name} lacks", hint=known)
         site = Site(
-            self.name, self.root, self.site_source, site_file, nodes, self.profiles, self.hardware, tuple(approvals)
+            self.name,
+            self.root,
+            self.site_source,
+            site_file,
+            nodes,
+            self.profiles,
+            self.hardware,
+            tuple(approvals),
+            frozenset(node.hardware.name for node in nodes if node.hardware),
+            frozenset(node.profile.name for node in nodes),
         )
         return Loaded(site, self.findings, self.broken)
 
@@ -302,7 +332,9 @@ class _Loader:
             return ()
         shown = f"{CONFIG_FOLDER}/nodes/{self.name}"
         paths = [path for path in sorted(folder.iterdir()) if self._usable(path, shown)]
-        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in paths]
+        self.names = [path.stem for path in paths]
+        number, count = self.share
+        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in (paths[number::count] if count else ())]
         return tuple(node for node in nodes if node is not None)
 
     def _load_node(self, path: Path, shown: str) -> Node | None:

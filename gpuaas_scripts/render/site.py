@@ -74,12 +74,15 @@ class _Renderer:
         self.shared_sources = (plan.site.source.shown_as,)
 
     def all(self) -> Iterator[Rendered]:
+        yield from self.shared()
+        for node in self.plan.site.nodes:
+            yield from self._node(node)
+
+    def shared(self) -> Iterator[Rendered]:
         for artifact in self.plan.site_artifacts:
             yield from self._rendered(artifact, f"site {self.plan.site.name}", self._site_sources())
         for artifacts in self.plan.profile_artifacts.values():
             yield from self._profile(artifacts)
-        for node in self.plan.site.nodes:
-            yield from self._node(node)
 
     def of_node(self, name: str) -> Iterator[Rendered]:
         node = next(node for node in self.plan.site.nodes if node.name == name)
@@ -88,8 +91,8 @@ class _Renderer:
         yield from self._node(node)
 
     def _site_sources(self) -> tuple[str, ...]:
-        used = {node.hardware.name: node.hardware.source.shown_as for node in self.plan.site.nodes if node.hardware}
-        return (*self.shared_sources, *(used[name] for name in sorted(used)))
+        site = self.plan.site
+        return (*self.shared_sources, *(site.hardware[name].source.shown_as for name in sorted(site.classes_in_use)))
 
     def _profile(self, artifacts: tuple[Artifact, ...]) -> Iterator[Rendered]:
         for artifact in artifacts:

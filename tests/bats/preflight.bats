@@ -145,6 +145,43 @@ PY
     [[ $stderr == *"missing commands: dmesg modprobe wipefs;"* ]]
 }
 
+@test "a class that does not say enough is WARN, never PASS" {
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+    mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE/maas"
+    path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$SCRIPT")
+    changed() {
+        sed "/Dell Inc[.]|/s/$1/" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+        ! cmp -s "$path" "$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+        preflight
+    }
+    changed '|intel|/|-|'
+    only_warns cpu_vendor
+    assert_evidence cpu_virtualization PASS '*vmx*'
+    changed '|15b3:1021,15b3:a2dc|10,2|/|-|12|'
+    only_warns fabric_count
+    changed '|15b3:1021,15b3:a2dc|10,2|/|15b3:1021,15b3:a2dc|-,2|'
+    only_warns fabric_count
+    changed '|Dell BOSS-N1|/|-|'
+    only_warns os_disk
+    stands_on nvme_raw os_disk
+    changed '|10de:22a3|4|/|-|-|'
+    assert_evidence nvswitch_count SKIP
+    changed '|9|Dell/|-|Dell'
+    assert_evidence nvme_count SKIP
+    changed '|ProcVirtualization=Enabled,LogicalProc=Enabled,SriovGlobalEnable=Enabled/|-'
+    assert_evidence bios_settings SKIP
+    assert_evidence bios_pending SKIP
+    assert_evidence smt SKIP
+    changed 'SriovGlobalEnable=Enabled/SomethingNew=Enabled'
+    only_warns_both
+}
+
+# only_warns_both: an attribute whose racadm group is not known was not read.
+only_warns_both() {
+    assert_evidence bios_settings WARN 'not read: SomethingNew'
+    assert_evidence bios_pending WARN 'not read: SomethingNew'
+}
+
 # --- firmware ---
 
 @test "cpu_vendor: another vendor than the class has" {
@@ -432,6 +469,15 @@ PY
     preflight
     only_fails nvme_count
     assert_evidence nvme_count FAIL '8 of 9 *'
+}
+
+@test "nvme: a machine without any is FAIL in count, identity and OS disk" {
+    rm /sys/block/nvme*
+    preflight
+    assert_evidence nvme_count FAIL '0 of 9 *'
+    assert_evidence nvme_identity FAIL 'no NVMe devices'
+    assert_evidence os_disk FAIL
+    stands_on nvme_raw os_disk
 }
 
 @test "nvme_identity: no by-id path, and a serial seen twice" {

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
+import click
 from click.testing import CliRunner
 
 from gpuaas_scripts.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 FILES = {
     "site-configs/sites/lab.yaml": """\
@@ -185,16 +191,46 @@ class Ran:
         return self.out + self.err
 
 
-class _Program(main.click.Command):
+class _Program(click.Command):
     """`main` as a click command, so that CliRunner can run it as a user's shell would."""
 
     def main(self, args: list[str] | None = None, **_extra: object) -> None:  # type: ignore[override]
         main.main(list(args or []))
 
 
-def gen(*arguments: str, env: dict[str, str] | None = None) -> Ran:
-    """Run gpuaas-gen in this process; an exception other than SystemExit is the program's defect and is raised."""
-    result = CliRunner().invoke(_Program("gpuaas-gen"), list(arguments), env=env)
+_SCRATCH = tempfile.TemporaryDirectory(prefix="gpuaas-test-")
+Environment = dict[str, str | None]
+_ENVIRONMENT: Environment = {"XDG_CACHE_HOME": f"{_SCRATCH.name}/cache", "NO_COLOR": None}
+
+
+@contextmanager
+def only_own_templates() -> Iterator[None]:
+    """Leave the packaged templates out, so that a test stands on the templates it wrote."""
+    empty = Path(_SCRATCH.name, "templates")
+    empty.mkdir(exist_ok=True)
+    with patch("gpuaas_scripts.templates.packaged_folder", return_value=empty):
+        yield
+
+
+def gen(*arguments: str, root: Path | None = None, env: Environment | None = None, color: bool = False) -> Ran:
+    """Run gpuaas-gen in this process, in folder `root`, without the packaged templates.
+
+    An exception other than SystemExit is the program's defect: it is raised.
+    """
+    with only_own_templates():
+        return gen_packaged(*arguments, root=root, env=env, color=color)
+
+
+def gen_packaged(*arguments: str, root: Path | None = None, env: Environment | None = None, color: bool = False) -> Ran:
+    """Like `gen`, with the templates that come with the program."""
+    before = Path.cwd()
+    os.chdir(root or before)
+    try:
+        result = CliRunner().invoke(
+            _Program("gpuaas-gen"), list(arguments), env={**_ENVIRONMENT, **(env or {})}, color=color
+        )
+    finally:
+        os.chdir(before)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ran(result.exit_code, result.stdout, result.stderr, result.stdout_bytes)

@@ -9,7 +9,7 @@ import pytest
 
 from gpuaas_scripts.config import check, report
 from gpuaas_scripts.config.rules import check_site
-from gpuaas_scripts.config.site import load, load_site
+from gpuaas_scripts.config.site import find_root, load, load_site, site_names
 from gpuaas_scripts.errors import Finding, FindingsError, GpuaasError, Severity
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_case(case: Path) -> None:
 @pytest.mark.parametrize("case", _params())
 def test_load_site_raises_exactly_for_errors(case: Path) -> None:
     """The library's entry: a site with errors of files or rules is refused, with all its findings."""
-    for name in cases_support.site_names(case):
+    for name in site_names(case):
         loaded = load(name, case)
         found = [*loaded.findings, *check_site(loaded.site)]
         if any(finding.severity is Severity.ERROR for finding in found):
@@ -91,14 +91,8 @@ def test_assumed_profile(tmp_path: Path) -> None:
     with pytest.raises(GpuaasError, match="site 'two' does not exist"):
         load("two", case)
     with pytest.raises(GpuaasError, match=r"no site-configs/ in"):
-        load_site("one", cases_support_root(tmp_path))
-
-
-def cases_support_root(folder: Path) -> Path:
-    """The root found from a folder without site-configs/: there is none."""
-    from gpuaas_scripts.config.site import find_root
-
-    return find_root(folder)
+        find_root(tmp_path)
+    assert find_root(case / "site-configs" / "nodes") == case
 
 
 def test_excerpt_points_at_the_value() -> None:

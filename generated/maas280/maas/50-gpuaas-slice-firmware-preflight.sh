@@ -890,7 +890,12 @@ firmware_area() {
   release=$(dmi_read bios_version)
   evidence_fact SLICE_FIRMWARE bios_version "${release:-unknown}"
   vendor=$(cpu_vendor)
-  if [ "$vendor" = "$class_cpu" ]; then
+  if [ "$class_cpu" = - ]; then
+    evidence_warn SLICE_FIRMWARE cpu_vendor "$vendor; class $class_name names no vendor" \
+      'set cpu.vendor of the hardware class'
+    # what follows is judged for the processor that is there
+    class_cpu=$vendor
+  elif [ "$vendor" = "$class_cpu" ]; then
     evidence_pass SLICE_FIRMWARE cpu_vendor "$vendor"
   else
     evidence_fail SLICE_FIRMWARE cpu_vendor "$vendor, but class $class_name has $class_cpu" \

@@ -47,7 +47,7 @@ def _hugepages(node: Node, reserved: int) -> Iterator[Problem]:
             "GS220",
             f"huge pages take {_shown(reserved)} of {memory}, which does not leave the host its {reserve}",
             _COUNT,
-            f"reserve at most {_shown(memory.mib - reserve.mib)}" if reserve.mib < memory.mib else "mend the reserve",
+            f"reserve at most {_shown(max(memory.mib - reserve.mib, 0))}",
             also=(("kernel", "hugepages", "reserve"),),
             facts=(("memory",),),
         )

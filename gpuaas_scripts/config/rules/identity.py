@@ -33,6 +33,18 @@ _OWN: tuple[tuple[str, KeyPath, Callable[[NodeConfig], object]], ...] = (
     ("uplink address", ("network", "uplink", "address"), _uplink_address),
 )
 
+_SHOWN = 5
+"""So many nodes of one value are named, and their places given; one shared by a thousand is told by number."""
+
+
+def own_values(site: Site) -> Iterator[tuple[str, str]]:
+    """What must be one machine's alone, of each node: kind and value."""
+    for node in site.nodes:
+        for what, _, read in _OWN:
+            value = read(node.config)
+            if value is not None:
+                yield what, str(value)
+
 
 def check_identities(site: Site) -> Iterator[Finding]:
     """GS234: a value that is one machine's, at two nodes."""
@@ -44,9 +56,10 @@ def check_identities(site: Site) -> Iterator[Finding]:
                 users.setdefault(value, []).append(node)
         for value, nodes in users.items():
             if len(nodes) > 1:
-                places = list(dict.fromkeys(node.locate(path) for node in nodes))
+                places = list(dict.fromkeys(node.locate(path) for node in nodes[:_SHOWN]))
                 place = places.pop(min(1, len(places) - 1))  # the second node's, or the shared one
-                names = ", ".join(node.name for node in nodes)
+                names = ", ".join(node.name for node in nodes[:_SHOWN])
+                names += f" and {len(nodes) - _SHOWN} more" if len(nodes) > _SHOWN else ""
                 hint = f"give each node its own {what}"
                 yield finding("GS234", f"{what} {value} is that of several nodes: {names}", place, hint, places)
 

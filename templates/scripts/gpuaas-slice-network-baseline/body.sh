@@ -346,17 +346,27 @@ tmfifo_address_step() {
   if [ -z "$TMFIFO_ADDRESS" ]; then
     skip tmfifo_address 'network.tmfifo.address is not set'
   elif net_link_exists "$TMFIFO_INTERFACE"; then
-    if ! net_link_is_up "$TMFIFO_INTERFACE" && [ "$dry_run" = no ]; then
-      log_info "set $TMFIFO_INTERFACE up"
-      changes=$((changes + 1))
-      ip link set dev "$TMFIFO_INTERFACE" up || :
-    fi
-    address_step tmfifo_address "$TMFIFO_INTERFACE" "$TMFIFO_ADDRESS"
+    tmfifo_up_step
   elif [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
     skip tmfifo_address "no $TMFIFO_INTERFACE: in NIC mode the Arm cores are off"
   else
     warn tmfifo_address "no interface $TMFIFO_INTERFACE" 'look at: systemctl status rshim; is the BlueField in DPU mode?'
   fi
+}
+
+# tmfifo_up_step: the interface is there; it must be up and have its address.
+tmfifo_up_step() {
+  if ! net_link_is_up "$TMFIFO_INTERFACE"; then
+    if dry tmfifo_address "set $TMFIFO_INTERFACE up, with $TMFIFO_ADDRESS"; then
+      return 0
+    fi
+    ip link set dev "$TMFIFO_INTERFACE" up || :
+    if ! net_link_is_up "$TMFIFO_INTERFACE"; then
+      fail tmfifo_address "$TMFIFO_INTERFACE is down" "look at: ip link show dev $TMFIFO_INTERFACE"
+      return 0
+    fi
+  fi
+  address_step tmfifo_address "$TMFIFO_INTERFACE" "$TMFIFO_ADDRESS"
 }
 
 tmfifo_peer_step() {
@@ -365,7 +375,7 @@ tmfifo_peer_step() {
   elif [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
     skip tmfifo_peer 'in NIC mode the Arm cores are off: nobody answers'
   elif needs tmfifo_peer tmfifo_address; then
-    if timeout 20 ping -n -q -c 2 -i 0.3 -W 2 -I "$TMFIFO_INTERFACE" "$TMFIFO_PEER" >/dev/null 2>&1; then
+    if timeout 20 ping -n -q -c 1 -w 4 -I "$TMFIFO_INTERFACE" "$TMFIFO_PEER" >/dev/null 2>&1; then
       pass tmfifo_peer "$TMFIFO_PEER answers on $TMFIFO_INTERFACE"
     else
       warn tmfifo_peer "$TMFIFO_PEER does not answer on $TMFIFO_INTERFACE" 'look at the DPU: has its Arm side booted?'
