@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..cache import Cache
 from ..errors import GpuaasError
 from ..run import CommandError, run
-from .cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

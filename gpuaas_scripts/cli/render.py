@@ -62,14 +62,24 @@ def command(
     """
     from ..config.site import node_count
     from ..shards import count_for
-    from .loading import require_known
-    from .rendering import rendering
+    from ..sinks import known
 
     profiles = _assumed(assumed)
     if profiles and not output and mode is None:
         raise click.UsageError("--assume-profile needs --output DIR, --check or --diff: generated/ says what is")
     root = find_root(console, explicit_root)
     place = (output or root / "generated") / site
+    words = [str(root), site, *sorted(assumed)]
+    sources = b"" if nodes else known.fingerprint(_sources(root, site), words)
+    same = known.manifest_of(sources) if sources else None
+    manifest = known.held(place, same) if same else None
+    if manifest is not None:
+        waiting = {entry["path"]: tuple(entry["missing"]) for entry in manifest["withheld"]}
+        _report(console, Outcome(site, _shown(place, root), mode, (), waiting), as_json=as_json)
+        return ExitCode.OK
+    from .loading import require_known
+    from .rendering import rendering
+
     count = node_count(root, site)
     with rendering(site, root, profiles, count_for(count)) as made:
         require_known(site, made.nodes, nodes)
@@ -77,8 +87,20 @@ def command(
         items = console.progress(made.items, 5 * count, "artifacts")
         files = _files(items, withheld, site, place, frozenset(nodes))
         changes = _apply(console, root, place, files, mode, as_json=as_json)
+    if sources and (mode is None or not changes) and known.fingerprint(_sources(root, site), words) == sources:
+        known.remember(sources, place)  # they did not change while they were read
     _report(console, Outcome(site, _shown(place, root), mode, changes, withheld), as_json=as_json)
     return ExitCode.DRIFT if changes and mode is not None else ExitCode.OK
+
+
+def _sources(root: Path, site: str) -> list[Path]:
+    """Everything that a render reads: configuration, templates, and the program itself."""
+    from ..config.site import CONFIG_FOLDER
+    from ..templates import FOLDER, packaged_folder
+
+    folder = root / CONFIG_FOLDER
+    own = [folder / "sites" / f"{site}.yaml", folder / "nodes" / site, folder / "hardware", folder / "profiles"]
+    return [*own, root / FOLDER, packaged_folder(), Path(__file__).parents[1]]
 
 
 def _apply(

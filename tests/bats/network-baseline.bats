@@ -368,6 +368,39 @@ shadow() {
     only_warns nat
 }
 
+# with_setting NAME VALUE: the script as it is rendered for another value of a setting.
+with_setting() {
+    local path
+    path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$SCRIPT")
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+    mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE"
+    grep -q "^readonly $1=" "$path"
+    sed "s|^readonly $1=.*|readonly $1='$2'|" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/$SCRIPT"
+}
+
+@test "nat: turned off in the configuration it is SKIP, a rule that is there all the same is WARN" {
+    with_setting BRIDGE_NAT false
+    baseline
+    only_warns nat
+    assert_evidence nat WARN 'network.bridge.nat is off*'
+    iptables -t nat -F POSTROUTING
+    baseline
+    assert_evidence nat SKIP
+    [ -z "$(iptables -t nat -S POSTROUTING | grep MASQUERADE)" ]
+    [[ $stderr == *"nothing to do"* ]]
+}
+
+@test "tmfifo: an address or peer that is not set is SKIP" {
+    with_setting TMFIFO_PEER ''
+    baseline
+    assert_evidence tmfifo_peer SKIP '*not set'
+    with_setting TMFIFO_ADDRESS ''
+    baseline
+    assert_evidence tmfifo_address SKIP '*not set'
+    assert_evidence tmfifo_peer SKIP 'stands on tmfifo_address, which is SKIP'
+    [ "$(evidence_field summary status)" = PASS ]
+}
+
 @test "uplink: another or no default route is WARN" {
     ip route delete default
     baseline

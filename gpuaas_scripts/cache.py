@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from .. import __version__
+from . import __version__
 
 
 class Cache:
