@@ -28,11 +28,10 @@ def _markers(plan: Plan, artifact: Artifact) -> Iterator[tuple[str, Location]]:
     """The markers in the files that the artifact is made from."""
     site = plan.site
     for path in site.approvals:
-        if path[0] not in ("defaults", "profiles"):  # these are the profiles' and nodes'
-            yield key_text(("site", *path)), site.source.locate(path)
+        yield key_text(("site", *path)), site.source.locate(path)
     node = next((node for node in site.nodes if node.name == artifact.owner_node), None)
     if node is not None:
-        for path in (*node.approvals, *node.profile.approvals):
+        for path in node.approvals:  # those of the layers below among them
             yield key_text(path), node.locate(path)
         for path in node.hardware.approvals if node.hardware else ():
             assert node.hardware is not None  # noqa: S101 - for the type checker

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from ..config.keys import INTERFACE_PARTS
 from ..config.query import Root, key_text
 from ..plan import ArtifactKind
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from ..plan import Artifact, Plan
     from ..templates import SettingModel, Template
 
-_ADDRESS_PART = re.compile(rf"(.*\baddress)\.(?:{'|'.join(INTERFACE_PARTS)})\Z")
 
 _BUILT_IN = {
     "user-data/profile": ("packages",),
@@ -73,16 +70,11 @@ def _used_keys(template: Template) -> Iterator[tuple[str, str]]:
     for section in ("settings", "node_env"):
         settings: dict[str, SettingModel] = getattr(template.model, section, {})
         for name, setting in settings.items():
-            start = setting.table or _plain(setting.from_ or "")
+            start = setting.table or setting.from_ or ""
             if not setting.columns:
                 yield name, start
             for column in setting.columns:
                 yield name, f"{start}.{column}"
-
-
-def _plain(key: str) -> str:
-    match = _ADDRESS_PART.match(key)
-    return match[1] if match else key
 
 
 def _touch(one: str, other: str) -> bool:

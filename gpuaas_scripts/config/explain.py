@@ -146,7 +146,7 @@ class Explainer:
 
 def _leaf(key: str, query: Query, value: object, views: Views, implied: dict[KeyPath, Said]) -> Explained:
     said = [one for view in views if (one := _said(view, query)) is not None]
-    if query.path in implied and not any(one.says is Says.VALUE for one in said):
+    if query.path in implied:
         said.append(implied[query.path])
     said.append(Said(MODEL_DEFAULT, value_at(as_data(MODELS[query.root]()), query.path)))
     if query.part and isinstance(value, str) and value != TO_BE_APPROVED:

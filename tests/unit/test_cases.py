@@ -10,7 +10,7 @@ import pytest
 from gpuaas_scripts.config import check, report
 from gpuaas_scripts.config.rules import check_site
 from gpuaas_scripts.config.site import find_root, load, load_site, site_names
-from gpuaas_scripts.errors import Finding, FindingsError, GpuaasError, Severity
+from gpuaas_scripts.errors import Finding, FindingsError, GpuaasError, Location, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +105,41 @@ def test_excerpt_points_at_the_value() -> None:
         "    |   ^^^^^^",
         "    = hint: did you mean 'address'? known: address, certificate_sha256, ipmi, mac, redfish",
     ]
+
+
+def test_excerpt_without_secrets() -> None:
+    """What may be a secret is masked from its first character on, and the caret stays below what is shown."""
+    case = cases_support.CASES / "literal-secret-beside-other-problems"
+    excerpts = [
+        report.text(finding, case, lambda text, _: text).splitlines()[1:3]
+        for finding in cases_support.run(case).findings
+    ]
+    assert excerpts[:4] == [
+        ["  3 |   ipmi: {username: 42, password: ***", "    |                    ^^"],
+        ["  3 |   ipmi: {username: 42, password: ***", "    |                                  ^^^"],
+        ["  4 |   redfish: {***", "    |             ^^^"],
+        ["  4 |   redfish: {pasword: ***", "    |                      ^^^"],
+    ]
+    assert excerpts[-2:] == [
+        ["  5 | maas: {api-key: ***", "    |        ^^^^^^^"],
+        ["  2 | bmc: {ipmi: {password: ***", "    |                        ^^^"],
+    ]
+
+
+def test_excerpt_of_odd_lines(tmp_path: Path) -> None:
+    """Tabs before the place stay tabs; a caret never goes beyond the line, and none is shown without a line."""
+    (tmp_path / "x").write_text("\tkey: value\nshort\n")
+
+    def lines(place: Location) -> list[str]:
+        finding = Finding("GS104", Severity.ERROR, "wrong", place)
+        return report.text(finding, tmp_path, lambda text, _: text).splitlines()[1:]
+
+    assert lines(Location("x", 1, 7, 5)) == ["  1 | \tkey: value", "    | \t     ^^^^^"]
+    assert lines(Location("x", 1, 7, 50)) == ["  1 | \tkey: value", "    | \t     ^^^^^"]
+    assert lines(Location("x", 2, 6)) == ["  2 | short", "    |      ^"]
+    assert lines(Location("x", 3, 1)) == []
+    assert lines(Location("x")) == []
+    assert lines(Location("absent", 1, 1)) == []
 
 
 def test_findings_are_shown_once_and_in_order() -> None:

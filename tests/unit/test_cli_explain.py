@@ -142,6 +142,15 @@ def test_a_mapping_shows_the_origin_of_each_value_below_it(repo: Repository) -> 
     }
 
 
+def test_a_null_for_a_mapping_or_an_unknown_key_is_no_value_of_its_own(repo: Repository) -> None:
+    repo.edit(N1, "network:\n", "network:\n  bridge: null\n  dns: null\n  zz: null\n")
+    keys = [leaf["key"] for leaf in one(repo, "network", "--profile", "worker", "--node", "n1")["below"]]
+    assert "network.dns" in keys
+    assert "network.bridge.name" in keys
+    assert "network.bridge" not in keys
+    assert "network.zz" not in keys
+
+
 def test_slots_one_by_one_and_all(repo: Repository) -> None:
     answer = one(repo, "slots[1].gpu", "--node", "n2")
     assert (answer["value"], layers(answer)[0]) == ("0000:3d:00.0", ("node", f"{N2}:7:11", "value"))
@@ -192,7 +201,8 @@ def test_a_node_without_a_class_has_no_facts(repo: Repository) -> None:
 def test_the_host_name_comes_from_the_file_where_nothing_sets_it(repo: Repository) -> None:
     assert layers(one(repo, "hostname", "--node", "n1"))[0][0] == "name of the node's file"
     repo.write(N1, repo.read(N1) + "hostname: other\n")
-    assert layers(one(repo, "hostname", "--node", "n1"))[0] == ("node", f"{N1}:4:11", "value")
+    found = [layer for layer, *_ in layers(one(repo, "hostname", "--node", "n1"))]
+    assert found == ["node", "name of the node's file", "model default"]
 
 
 def test_dots_in_names_of_free_mappings(repo: Repository) -> None:
@@ -258,6 +268,14 @@ def test_uses_know_the_columns_of_tables_and_parts_of_addresses(repo: Repository
     assert one(repo, "slots[1].gpu", "--node", "n2")["used_by"] == []
     repo.edit("templates/files/lab-fabric/file.yaml", "from: slots, columns: [vf],", "from: network.bridge.address.ip,")
     assert [use["settings"] for use in one(repo, "network.bridge.address", "--node", "n2")["used_by"]] == [["ADDRESS"]]
+
+
+def test_a_template_that_takes_a_whole_mapping_uses_what_is_below(repo: Repository) -> None:
+    repo.write(N1, repo.read(N1) + 'kernel: {sysctl: {net.ipv4.ip_forward: "1"}}\n')
+    repo.edit("templates/files/lab-fabric/file.yaml", "from: network.fabric.address,", "from: kernel.sysctl,")
+    found = one(repo, "kernel.sysctl.net.ipv4.ip_forward", "--node", "n1")["used_by"]
+    assert [use["settings"] for use in found] == [["ADDRESS"]]
+    assert one(repo, "kernel.modules", "--node", "n1")["used_by"] == []
 
 
 def test_uses_follow_values_into_node_env(repo: Repository) -> None:

@@ -176,7 +176,8 @@ def test_strip_in_lists() -> None:
 def layers(tmp_path: Path) -> tuple[Layer, ...]:
     """A profile's defaults, a site's defaults and section, a node; lowest first."""
     texts = {
-        "profile.yaml": "role: gateway\ndefaults:\n  network: {uplink: {interface: eno1}}\n  packages: [git, make]\n",
+        "profile.yaml": "role: gateway\ndefaults:\n  network: {uplink: {interface: eno1}}\n  packages: [git, make]\n"
+        "  kernel: {sysctl: {vm.swappiness: '1'}}\n",
         "site.yaml": "defaults:\n  network:\n    uplink: null\nprofiles:\n  p:\n    network: {dns: [192.0.2.53]}\n",
         "node.yaml": "profile: p\nnetwork:\n  uplink:\n    gateway: 192.0.2.1\n",
     }
@@ -215,6 +216,8 @@ def test_settings_tells_each_layer_highest_first(layers: tuple[Layer, ...]) -> N
         (("network", "uplink", "interface"), "site.yaml:3:13"),
         (("network", "dns", 0), "site.yaml:6:21"),
         (("packages", 1), "profile.yaml:4:19"),
+        (("packages", 2), "profile.yaml:4:13"),
+        (("kernel", "sysctl", "kernel.panic"), "profile.yaml:5:20"),
         (("network", "uplink", "mac"), "site.yaml:3:13"),
         (("network", "fabric", "mtu"), "node.yaml:3:3"),
         (("bmc", "address"), "node.yaml:1:1"),
