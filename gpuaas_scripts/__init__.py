@@ -31,24 +31,24 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Artifact": "plan",
+    "Artifact": "planner",
     "Finding": "errors",
     "FindingsError": "errors",
     "GpuaasError": "errors",
-    "Plan": "plan",
-    "Rendered": "render",
+    "Plan": "planner",
+    "Rendered": "renderers",
     "Site": "config.site",
     "load_site": "config.site",
-    "plan": "plan",
-    "render": "render",
-    "user_data": "render",
+    "plan": "planner",
+    "render": "renderers",
+    "user_data": "renderers",
 }
 
 if TYPE_CHECKING:
     from .config.site import Site, load_site
     from .errors import Finding, FindingsError, GpuaasError
-    from .plan import Artifact, Plan, plan
-    from .render import Rendered, render, user_data
+    from .planner import Artifact, Plan, plan
+    from .renderers import Rendered, render, user_data
 
 
 def __getattr__(name: str) -> object:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from . import __version__
-from .plan import Artifact, ArtifactKind
+from .planner import Artifact, ArtifactKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .render import Rendered
+    from .renderers import Rendered
 
 NAME = "MANIFEST.json"
 GENERATOR = "gpuaas-gen"

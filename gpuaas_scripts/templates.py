@@ -163,6 +163,14 @@ _MODELS: dict[TemplateKind, tuple[str, str, type[ScriptModel | UnitModel | FileM
 }
 
 
+def place_of(shown: str, root: Path) -> Path:
+    """Where a file shown as `templates/…` or as a path below `root` is: the repository's own, or the packaged one."""
+    own = root / shown
+    if shown.startswith(f"{FOLDER}/") and not own.exists():
+        return packaged_folder() / shown.removeprefix(f"{FOLDER}/")
+    return own
+
+
 def packaged_folder() -> Path:
     """The templates that came with the program: in the wheel, or beside the package in a checkout."""
     inside = Path(__file__).parent / "_templates"
@@ -211,20 +219,27 @@ class Library:
         description, body_name, model_type = _MODELS[kind]
         shown = f"{FOLDER}/{kind}/{name}"
         document = self._document(place / description, f"{shown}/{description}")
-        clean, _ = check.strip(document.data)
-        for problem in check.problems(clean, model_type):
+        data: Any = document.data
+        for problem in reversed(check.problems(data, model_type, partial=False)):
             self._add(problem.code, problem.message, document.locate(problem.path, key=problem.at_key), problem.hint)
+            data = check.without(data, problem.path)
         try:
-            model = check.convert(clean, model_type)
+            model = check.convert(data, model_type)
         except msgspec.ValidationError:
             model = model_type()
         body = place / body_name
-        text = SourceText(f"{shown}/{body_name}", body.read_text("utf-8")) if body.is_file() else None
+        text = self._text(body, f"{shown}/{body_name}") if body.is_file() else None
         if text is None and getattr(model, "builder", None) is None:
             self._add(
                 "GS301", f"{body_name} is missing", Location(f"{shown}/{description}", 1, 1), f"add {shown}/{body_name}"
             )
         return Template(kind, name, document, model, text, self._fragments_of(model, document))
+
+    def _text(self, path: Path, shown: str) -> SourceText:
+        text, finding = source.decode(path.read_bytes(), shown)
+        if finding is not None and finding not in self.findings:
+            self.findings.append(finding)
+        return SourceText(shown, text)
 
     def _document(self, path: Path, shown: str) -> Document:
         if not path.is_file():
@@ -242,7 +257,7 @@ class Library:
                 hint = check.suggestion(name, self.fragments)
                 self._add("GS302", f"no library fragment {name!r}", document.locate(("fragments", index)), hint)
                 continue
-            found.append(SourceText(f"{FOLDER}/lib/{name}.sh", path.read_text("utf-8")))
+            found.append(self._text(path, f"{FOLDER}/lib/{name}.sh"))
         return tuple(found)
 
     def _add(self, code: str, message: str, location: Location, hint: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import Finding, Location, Severity
-from ..plan import BASE_ENV
+from ..planner import BASE_ENV
 from ..templates import ScriptModel, Template, TemplateKind
 from .shell_facts import Name, ShellFacts, facts
 

@@ -89,9 +89,10 @@ class Console:
     def findings(self, findings: Iterable[Finding], *, to_stdout: bool = False) -> None:
         """Print findings with their source lines, sorted by place."""
         from ..config import report
+        from ..templates import place_of
 
         for finding in report.sort(findings):
-            text = report.text(finding, self.root, self._paint)
+            text = report.text(finding, lambda shown: place_of(shown, self.root), self._paint)
             click.echo(text, err=not to_stdout, color=None if self.colour else False)
 
     @staticmethod

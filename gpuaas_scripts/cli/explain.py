@@ -124,7 +124,7 @@ def _mention_errors(console: Console, checked: Checked) -> None:
 
 def _print_whole(console: Console, node: Node | None, profile: Profile | None, *, as_json: bool) -> None:
     from ..config.plain import as_data, below
-    from ..render.yaml_text import dump
+    from ..renderers.yaml_text import dump
 
     data: dict[str, object] = {}
     subject = node or profile

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..checks.shell_contract import check_library
 from ..config.check import suggestion
 from ..config.rules import check_site
-from ..config.site import CONFIG_FOLDER, load, site_names
+from ..config.site import load
 from ..errors import Finding, FindingsError, GpuaasError, Severity
-from ..plan import Plan, approvals, make_plan
+from ..planner import Plan, approvals, make_plan
+from ..renderers import render
 from ..templates import Library
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ class Checked:
 
 def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None, share: Share = (0, 1)) -> Checked:
     """Load, check and plan a site (or a share of its nodes); nothing is raised for findings."""
-    if "/" in name or name.startswith("."):
-        raise GpuaasError(f"{name!r} is not a name of a site", hint=suggestion(name, site_names(root)))
-    _require_folders(root, name)
     loaded = load(name, root, assume_profile=assume_profile, share=share)
     library = Library.for_root(root)
     plan = make_plan(loaded.site, library)
@@ -47,12 +44,17 @@ def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None
     return Checked(loaded, plan, tuple(dict.fromkeys(found)))
 
 
-def _require_folders(root: Path, site: str) -> None:
-    """A GpuaasError where something that is no folder stands in a folder's place: it would count as empty."""
-    for folder in ("sites", "hardware", "profiles", "nodes", f"nodes/{site}"):
-        place = root / CONFIG_FOLDER / folder
-        if not place.is_dir() and os.path.lexists(place):
-            raise GpuaasError(f"{CONFIG_FOLDER}/{folder} is not a folder", hint="remove it, or move it elsewhere")
+def check_all(name: str, root: Path) -> Checked:
+    """Like `check`, and what only rendering finds: every artifact is rendered, and nothing written."""
+    checked = check(name, root)
+    if checked.errors:
+        return checked
+    try:
+        for _ in render(checked.plan):
+            pass
+    except FindingsError as error:
+        return replace(checked, findings=(*checked.findings, *error.findings))
+    return checked
 
 
 def planned(name: str, root: Path, assume_profile: Mapping[str, str] | None = None) -> Checked:

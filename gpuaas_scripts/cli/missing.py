@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..errors import Location
-    from ..plan import Artifact, Plan
+    from ..planner import Artifact, Plan
 
 
 def places(plan: Plan, artifact: Artifact) -> list[tuple[str, Location]]:

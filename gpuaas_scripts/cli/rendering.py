@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..config.rules.identity import own_values
 from ..errors import Severity
 from ..manifest import Lines, lines_of, lines_of_withheld
-from ..plan import Plan, make_plan
-from ..render import render
+from ..planner import Plan, make_plan
+from ..renderers import render
 from ..shards import Shards
 from ..templates import Library
 from .loading import check, refuse

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = ("site", "node", "hardware", "profile", "script", "unit", "file")
-"""As config.json_schema.KINDS, told here so that --help does not import the models."""
+"""As json_schema.KINDS, told here so that --help does not import the models."""
 
 
 @click.command("schema")
@@ -35,6 +35,6 @@ def command(console: Console, explicit_root: Path | None, kind: str) -> None:
       gpuaas-gen schema site > .schemas/site.json
       gpuaas-gen schema node > .schemas/node.json
     """
-    from ..config.json_schema import schema
+    from ..json_schema import schema
 
     console.data(json.dumps(schema(kind), indent=2))

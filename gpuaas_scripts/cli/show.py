@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..plan import Artifact, Plan
+    from ..planner import Artifact, Plan
 
 _KIB = 1024
 _HEAD = ("KIND", "SCOPE", "MODE", "SIZE", "SHA-256", "WHAT FOR")
@@ -64,7 +64,7 @@ def command(console: Console, explicit_root: Path | None, site: str, node: str |
 
 
 def _shown(console: Console, plan: Plan, node: str | None) -> list[_Shown]:
-    from ..render import render
+    from ..renderers import render
 
     artifacts = list(plan.of_node(node) if node else plan.artifacts())
     made: dict[str, _Shown] = {}
@@ -103,7 +103,7 @@ def _row(one: _Shown) -> tuple[str, ...]:
 
 def _places(artifact: Artifact, width: int | None) -> Iterator[str]:
     """Path below generated/<site> and place on the host; the assembled user data has neither."""
-    from ..plan import ArtifactKind
+    from ..planner import ArtifactKind
 
     if artifact.kind is not ArtifactKind.USER_DATA:
         yield _cut(f"    {artifact.path}", width, keep_end=True)
@@ -125,8 +125,8 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 def _limit(one: _Shown) -> str:
     """For user data: its size and the limit."""
-    from ..plan import ArtifactKind
-    from ..render.user_data import MAX_USER_DATA
+    from ..planner import ArtifactKind
+    from ..renderers.user_data import MAX_USER_DATA
 
     if one.artifact.kind is not ArtifactKind.USER_DATA or one.size is None:
         return ""
@@ -151,8 +151,8 @@ def size_text(size: int) -> str:
 
 
 def _as_data(plan: Plan, one: _Shown) -> dict[str, object]:
-    from ..plan import ArtifactKind
-    from ..render.user_data import MAX_USER_DATA
+    from ..planner import ArtifactKind
+    from ..renderers.user_data import MAX_USER_DATA
     from .missing import places
 
     artifact = one.artifact

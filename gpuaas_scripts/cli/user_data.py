@@ -13,7 +13,7 @@ from .console import Console, complete_node, find_root, site_option, verb
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..plan import Artifact, Plan
+    from ..planner import Artifact, Plan
 
 
 @click.command("user-data")
@@ -31,7 +31,7 @@ def command(console: Console, explicit_root: Path | None, site: str, node: str, 
       gpuaas-gen user-data --site maas280 --node j22u11 > user-data
       gpuaas-gen user-data --site maas280 --node j22u11 --part node
     """
-    from ..render import render
+    from ..renderers import render
     from .loading import planned, require_nodes
 
     root = find_root(console, explicit_root)

@@ -7,13 +7,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..config.query import Root, key_text
-from ..plan import ArtifactKind
+from ..planner import ArtifactKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..config.query import Query
-    from ..plan import Artifact, Plan
+    from ..planner import Artifact, Plan
     from ..templates import SettingModel, Template
 
 

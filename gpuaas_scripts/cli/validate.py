@@ -30,7 +30,7 @@ def command(console: Console, explicit_root: Path | None, site: str | None, all_
     """
     from ..config.rules import check_sites
     from ..config.site import site_names
-    from .loading import check
+    from .loading import check_all
 
     if (site is None) == (not all_sites):
         raise click.UsageError("give either --site NAME or --all")
@@ -38,7 +38,7 @@ def command(console: Console, explicit_root: Path | None, site: str | None, all_
     names = site_names(root) if site is None else [site]
     if not names:
         raise GpuaasError("there is no site in site-configs/sites/", hint="start one: gpuaas-gen init site NAME")
-    checked = [check(name, root) for name in names]
+    checked = [check_all(name, root) for name in names]
     found = [finding for one in checked for finding in one.findings]
     if all_sites:
         found += check_sites([one.loaded.site for one in checked])

@@ -76,13 +76,37 @@ def strip(raw: object, path: KeyPath = ()) -> tuple[object, list[KeyPath]]:
     return raw, []
 
 
-def problems(raw: object, kind: type[msgspec.Struct], path: KeyPath = ()) -> list[Problem]:
-    """Everything that `kind` refuses in `raw` (after `strip`)."""
+def problems(raw: object, kind: type[msgspec.Struct], *, partial: bool = True) -> list[Problem]:
+    """Everything that `kind` refuses in `raw`.
+
+    `partial` is for layers: a null or a `to-be-approved` may stand for any value (its key must
+    exist all the same). Without it both are problems.
+    """
+    clean = strip(raw)[0] if partial else raw
     try:
-        convert(raw, kind)
+        convert(clean, kind)
     except msgspec.ValidationError:
-        return list(_walk(raw, kind, path))
-    return []
+        return list(_Walk(partial).value(raw, kind, ()))
+    return [] if clean == raw else list(_Walk(partial).value(raw, kind, ()))
+
+
+def without(raw: Any, path: KeyPath) -> Any:
+    """A copy of `raw` without the value at `path`."""
+    if not path:
+        return {}
+    part, rest = path[0], path[1:]
+    if isinstance(raw, dict) and part in raw:
+        copy = dict(raw)
+        if rest:
+            copy[str(part)] = without(raw[str(part)], rest)
+        else:
+            del copy[str(part)]
+        return copy
+    if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+        items = list(raw)
+        items[part] = without(raw[part], rest) if rest else {}
+        return items
+    return raw
 
 
 def suggestion(name: str, known: typing.Iterable[str]) -> str:
@@ -93,50 +117,69 @@ def suggestion(name: str, known: typing.Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? known: {listed}" if close else f"known: {listed}"
 
 
-def _walk(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
-    base = _without_optional(hint)
-    plain = get_args(base)[0] if get_origin(base) is Annotated else base
-    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
-        yield from _walk_struct(raw, plain, path)
-    elif get_origin(plain) is dict:
-        yield from _walk_dict(raw, plain, path)
-    elif get_origin(plain) is tuple:
-        yield from _walk_list(raw, get_args(plain)[0], path)
-    else:
-        yield from _leaf(raw, base, path)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Looks at each value by itself."""
 
+    partial: bool
 
-def _walk_struct(raw: object, kind: type[msgspec.Struct], path: KeyPath) -> Iterator[Problem]:
-    if not isinstance(raw, dict):
-        yield Problem("GS103", path, "must be a mapping", f"known keys: {', '.join(kind.__struct_encode_fields__)}")
-        return
-    hints = fields(kind)
-    for key, value in raw.items():
-        if key in hints:
-            yield from _walk(value, hints[key], (*path, key))
+    def value(self, raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
+        if self.partial and raw == TO_BE_APPROVED:
+            return
+        base = _without_optional(hint)
+        inner = get_args(base)[0] if get_origin(base) is Annotated else base
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield from self.struct(raw, inner, path)
+        elif get_origin(inner) is dict:
+            yield from self.mapping(raw, inner, path)
+        elif get_origin(inner) is tuple:
+            yield from self.items(raw, get_args(inner)[0], path)
         else:
-            secret = _names_secret(key, hints)
-            hint = suggestion(key, hints)
-            yield Problem("GS101", (*path, key), f"unknown key {key!r}", hint, at_key=True, secret=secret)
+            yield from _leaf(raw, base, path)
+
+    def struct(self, raw: object, kind: type[msgspec.Struct], path: KeyPath) -> Iterator[Problem]:
+        hints = fields(kind)
+        if not isinstance(raw, dict):
+            secret = _holds_secret(kind)
+            yield Problem("GS103", path, "must be a mapping", f"known keys: {', '.join(hints)}", secret=secret)
+            return
+        for key, value in raw.items():
+            if key not in hints:
+                secret = _names_secret(key, hints)
+                hint = suggestion(key, hints)
+                yield Problem("GS101", (*path, key), f"unknown key {key!r}", hint, at_key=True, secret=secret)
+            elif value is not None or not self.partial:
+                yield from self.value(value, hints[key], (*path, key))
+
+    def mapping(self, raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
+        key_hint, value_hint = get_args(hint)
+        if not isinstance(raw, dict):
+            yield Problem("GS103", path, "must be a mapping", "write `key: value` lines")
+            return
+        for key, value in raw.items():
+            for problem in _leaf(key, key_hint, (*path, key)):
+                yield Problem("GS102", problem.path, f"key {key!r} {problem.message}", problem.hint, at_key=True)
+            if value is not None or not self.partial:
+                yield from self.value(value, value_hint, (*path, key))
+
+    def items(self, raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
+        if not isinstance(raw, list):
+            yield Problem("GS103", path, "must be a list", "write items as `- item`, or [] for none")
+            return
+        for index, value in enumerate(raw):
+            yield from self.value(value, hint, (*path, index))
 
 
-def _walk_dict(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
-    key_hint, value_hint = get_args(hint)
-    if not isinstance(raw, dict):
-        yield Problem("GS103", path, "must be a mapping", "write `key: value` lines")
-        return
-    for key, value in raw.items():
-        for problem in _leaf(key, key_hint, (*path, key)):
-            yield Problem("GS102", problem.path, f"key {key!r} {problem.message}", problem.hint, at_key=True)
-        yield from _walk(value, value_hint, (*path, key))
-
-
-def _walk_list(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:
-    if not isinstance(raw, list):
-        yield Problem("GS103", path, "must be a list", "write items as `- item`, or [] for none")
-        return
-    for index, value in enumerate(raw):
-        yield from _walk(value, hint, (*path, index))
+@cache
+def _holds_secret(kind: type[msgspec.Struct]) -> bool:
+    """Whether a secret's reference stands anywhere below a model."""
+    for hint in fields(kind).values():
+        inner, metas = _parts(hint)
+        if any(meta.pattern in SECRET_PATTERNS for meta in metas):
+            return True
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct) and _holds_secret(inner):
+            return True
+    return False
 
 
 def _leaf(raw: object, hint: Any, path: KeyPath) -> Iterator[Problem]:

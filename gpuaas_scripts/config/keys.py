@@ -111,6 +111,11 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _is_model(hint: Any) -> bool:
+    inner = check.plain(hint)
+    return isinstance(inner, type) and issubclass(inner, msgspec.Struct)
+
+
 def _checked(text: str, root: str, kind: type[msgspec.Struct], *, through_lists: bool = False, extra: str = "") -> Key:
     """The key whose parts exist below `kind`; raises UnknownKeyError."""
     parts = tuple(text.split("."))
@@ -121,7 +126,10 @@ def _checked(text: str, root: str, kind: type[msgspec.Struct], *, through_lists:
         if through_lists and get_origin(hint) is tuple:
             hint = check.plain(get_args(hint)[0])
         if get_origin(hint) is dict:
-            hint = get_args(hint)[1]  # any key may stand below a free mapping
+            hint = get_args(hint)[1]  # any key may stand below a free mapping, dots included
+            if not _is_model(hint):
+                below = (*below[:index], ".".join(below[index:]))
+                break
         elif isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             known = check.fields(hint)
             if part == extra and not index:

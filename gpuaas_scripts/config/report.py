@@ -25,11 +25,11 @@ def sort(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(unique, key=lambda finding: (finding.location, finding.code, finding.message))
 
 
-def text(finding: Finding, root: Path, paint: Callable[[str, Severity], str]) -> str:
-    """One finding as lines; `root` is the folder that locations are relative to."""
+def text(finding: Finding, place_of: Callable[[str], Path], paint: Callable[[str, Severity], str]) -> str:
+    """One finding as lines; `place_of` tells where a file is by its name as shown."""
     lines = [
         f"{finding.location}: {paint(f'{finding.severity}[{finding.code}]', finding.severity)}: {finding.message}",
-        *_excerpt(finding.location, root, hidden=finding.secret),
+        *_excerpt(finding.location, place_of, hidden=finding.secret),
     ]
     if finding.hint:
         lines.append(f"    = hint: {finding.hint}")
@@ -37,10 +37,10 @@ def text(finding: Finding, root: Path, paint: Callable[[str, Severity], str]) ->
     return "\n".join(lines)
 
 
-def _excerpt(location: Location, root: Path, *, hidden: bool) -> list[str]:
+def _excerpt(location: Location, place_of: Callable[[str], Path], *, hidden: bool) -> list[str]:
     if not location.line:
         return []
-    source = _lines(root / location.file)
+    source = _lines(place_of(location.file))
     if location.line > len(source):
         return []
     whole = source[location.line - 1]

@@ -166,17 +166,18 @@ else:
 
 
 def _interface(value: str) -> IPv4Interface:
-    if "/" not in value:
+    if not _PREFIX.search(value):
         raise ValueError("the prefix length is missing")
     return IPv4Interface(value)
 
 
 def _strict_network(value: str) -> IPv4Network:
-    if "/" not in value:
+    if not _PREFIX.search(value):
         raise ValueError("the prefix length is missing")
     return IPv4Network(value)  # raises for host bits
 
 
+_PREFIX = re.compile(r"/[0-9]{1,2}\Z")  # ipaddress takes netmasks and host masks too
 _SIZE = re.compile(r"([1-9][0-9]*)(MiB|GiB|TiB)\Z")
 _DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)\Z")
 _MIB = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}

@@ -111,13 +111,13 @@ class Loaded:
 
 def site_names(root: Path) -> list[str]:
     """Names of the sites below `root`, sorted."""
-    return sorted(path.stem for path in (root / CONFIG_FOLDER / "sites").glob("*.yaml"))
+    return sorted(path.stem for path in (root / CONFIG_FOLDER / "sites").glob("[!.]*.yaml"))
 
 
 def node_count(root: Path, site: str) -> int:
     """About how many nodes a site has, without reading them."""
     folder = root / CONFIG_FOLDER / "nodes" / site
-    return sum(name.endswith(".yaml") for name in os.listdir(folder)) if folder.is_dir() else 0
+    return sum(path.suffix == ".yaml" for path in folder.iterdir()) if folder.is_dir() else 0
 
 
 def find_root(start: Path) -> Path:
@@ -177,6 +177,10 @@ class _Loader:
         self.bases: dict[tuple[str | None, str], tuple[NodeConfig | None, list[KeyPath]]] = {}
 
     def load(self) -> Loaded:
+        if not _NAME.match(self.name):
+            hint = check.suggestion(self.name, site_names(self.root))
+            raise GpuaasError(f"{self.name!r} is not a name of a site (a-z, 0-9 and '-')", hint=hint)
+        self._require_folders()
         path = self.folder / "sites" / f"{self.name}.yaml"
         if not path.is_file():
             raise GpuaasError(
@@ -187,6 +191,8 @@ class _Loader:
         document = self.site_source.document()
         self.site_data = document.data
         site_file, approvals = self._model(document, SiteFile)
+        for other in sorted((self.folder / "sites").glob("*.yml")):
+            self._usable(other, f"{CONFIG_FOLDER}/sites")
         self._load_folder("hardware", self._load_hardware)
         self._load_folder("profiles", self._load_profile)
         for profile in _mapping(self.site_data.get("profiles")):
@@ -211,6 +217,13 @@ class _Loader:
         )
         return Loaded(site, self.findings, self.broken)
 
+    def _require_folders(self) -> None:
+        """A GpuaasError where something that is no folder stands in a folder's place: it would count as empty."""
+        for folder in ("sites", "hardware", "profiles", "nodes", f"nodes/{self.name}"):
+            place = self.folder / folder
+            if not place.is_dir() and os.path.lexists(place):
+                raise GpuaasError(f"{CONFIG_FOLDER}/{folder} is not a folder", hint="remove it, or move it elsewhere")
+
     def _file(self, *parts: str) -> SourceFile:
         shown = "/".join((CONFIG_FOLDER, *parts)) + ".yaml"
         return SourceFile(shown, self.root / shown)
@@ -224,11 +237,11 @@ class _Loader:
     def _model(self, document: Document, kind: type[_F]) -> tuple[_F, list[KeyPath]]:
         """A shared file as a model; with problems, what is left when the wrong values are dropped."""
         self.findings += document.findings
-        clean, approvals = check.strip(document.data)
-        found = check.problems(clean, kind)
-        for problem in found:
+        data: Any = document.data
+        for problem in reversed(check.problems(data, kind)):
             self._report(document, problem)
-            clean = _without(clean, problem.path)
+            data = check.without(data, problem.path)
+        clean, approvals = check.strip(data)
         try:
             model: _F = check.convert(clean, kind)
         except msgspec.ValidationError:
@@ -319,7 +332,7 @@ class _Loader:
         base, below = self._base(hardware, profile)
         clean: object = raw
         marked: list[KeyPath] = []
-        if TO_BE_APPROVED in text or "null" in text or "~" in text:  # most files hold neither
+        if _may_hold_markers(text):
             clean, marked = check.strip(raw)
         own = _converted(clean)
         if base is None or own is None:
@@ -347,17 +360,18 @@ class _Loader:
             self.broken.append(name)  # unreadable: that is all that can be told
             return None
         before = len(self.findings)
-        hardware, profile = self._named(document, raw, "hardware_class"), self._named(document, raw, "profile")
+        profile = self._named(document, raw, "profile", None)
         profile = self.assume_profile.get(name, profile)
         if profile is not None and profile not in self.profile_files:
             hint = check.suggestion(profile, self.profile_files)
             raise GpuaasError(f"profile {profile!r} does not exist", hint=hint)
+        hardware = self._named(document, raw, "hardware_class", profile)
         config: NodeConfig | None = None
         approvals: list[KeyPath] = []
         if profile is not None:
             above = {**raw, "hostname": raw.get("hostname", name), "profile": profile}
             config, approvals = self._resolve(hardware, profile, above, document.text)
-        if config is None:
+        if config is None or _may_hold_markers(document.text):
             self._node_problems(document, raw)
         if config is None or profile is None or len(self.findings) > before or document.findings:
             self.broken.append(name)
@@ -373,9 +387,17 @@ class _Loader:
             tuple(approvals),
         )
 
-    def _named(self, document: Document, raw: dict[str, Any], key: str) -> str | None:
-        """The class or profile that a node names, itself or through the site's defaults."""
-        value = raw.get(key, _mapping(self.site_data.get("defaults")).get(key))
+    def _named(self, document: Document, raw: dict[str, Any], key: str, profile: str | None) -> str | None:
+        """The class or profile that a node names, itself or through a layer below it that can."""
+        site = self.site_source.document()
+        places: list[tuple[Document, KeyPath]] = [(document, (key,))]
+        if profile is not None:
+            places.append((site, ("profiles", profile, key)))
+        places.append((site, ("defaults", key)))
+        if profile is not None:
+            places.append((self.profile_files[profile][0].document(), ("defaults", key)))
+        owner, path = next(((one, at) for one, at in places if _at(one.data, at) is not None), places[0])
+        value = _at(owner.data, path)
         known = self.hardware if key == "hardware_class" else self.profile_files
         kind = "hardware class" if key == "hardware_class" else "profile"
         if value is None:
@@ -386,10 +408,7 @@ class _Loader:
             return None
         if isinstance(value, str) and value in known:
             return value
-        if key in raw:
-            self._unknown(kind, str(value), document, (key,))
-        else:
-            self._unknown(kind, str(value), self.site_source.document(), ("defaults", key))
+        self._unknown(kind, str(value), owner, path)
         return None
 
     def _unknown(self, kind: str, name: str, document: Document, path: KeyPath, *, at_key: bool = False) -> None:
@@ -403,8 +422,7 @@ class _Loader:
 
     def _node_problems(self, document: Document, raw: dict[str, Any]) -> None:
         """Problems of the node's own file; those of shared files are told with these files."""
-        clean, _ = check.strip(raw)
-        for problem in check.problems(clean, NodeConfig):
+        for problem in check.problems(raw, NodeConfig):
             self._report(document, problem)
 
 
@@ -420,6 +438,17 @@ def _converted(clean: object) -> NodeConfig | None:
     return config
 
 
+def _at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def _may_hold_markers(text: str) -> bool:
+    """Whether a file can hold a null or a marker; most hold neither, and need no second look."""
+    return TO_BE_APPROVED in text or "null" in text or "~" in text
+
+
 def _replaced(raw: dict[str, Any], path: KeyPath) -> bool:
     """Whether a layer with these values replaces or unsets what stands at `path` below it."""
     value: Any = raw
@@ -430,22 +459,3 @@ def _replaced(raw: dict[str, Any], path: KeyPath) -> bool:
             return False
         value = value[part]
     return True
-
-
-def _without(raw: Any, path: KeyPath) -> Any:
-    """A copy of `raw` without the value at `path`."""
-    if not path:
-        return {}
-    part, rest = path[0], path[1:]
-    if isinstance(raw, dict) and part in raw:
-        copy = dict(raw)
-        if rest:
-            copy[str(part)] = _without(raw[str(part)], rest)
-        else:
-            del copy[str(part)]
-        return copy
-    if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-        items = list(raw)
-        items[part] = _without(raw[part], rest) if rest else {}
-        return items
-    return raw

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,10 @@ class Document:
 def read(path: Path, shown_as: str) -> Document:
     """Read the file at `path`; a file that cannot be read is a GpuaasError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise GpuaasError(f"{shown_as}: is not a file", hint="put a file in its place")
             raw = b""
             while chunk := os.read(descriptor, 1 << 20):
                 raw += chunk
@@ -114,20 +117,23 @@ def read(path: Path, shown_as: str) -> Document:
 
 def parse_bytes(raw: bytes, file: str) -> Document:
     """Like `parse`, from the bytes of a file; anything but UTF-8 is a finding."""
+    text, finding = decode(raw, file)
+    return parse(text, file) if finding is None else Document(file, text, {}, (finding,))
+
+
+def decode(raw: bytes, file: str) -> tuple[str, Finding | None]:
+    """The text of a file, and a finding where it is not UTF-8."""
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8"), None
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
-        finding = Finding(
-            "GS001",
-            Severity.ERROR,
-            f"byte 0x{raw[error.start]:02x} is not UTF-8",
-            Location(file, line, column),
-            "save the file as UTF-8",
+        start = raw.rfind(b"\n", 0, error.start) + 1
+        column = len(raw[start : error.start].decode("utf-8", "replace")) + 1
+        message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
+        place = Location(file, line, column)
+        return raw.decode("utf-8", "replace"), Finding(
+            "GS001", Severity.ERROR, message, place, "save the file as UTF-8"
         )
-        return Document(file, raw.decode("utf-8", "replace"), {}, (finding,))
-    return parse(text, file)
 
 
 def parse(text: str, file: str) -> Document:

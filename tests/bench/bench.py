@@ -27,7 +27,7 @@ RUNS = 5
 @contextmanager
 def workplace() -> Iterator[Path]:
     """A folder on tmpfs where possible."""
-    base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - tmpfs is what is measured
+    base = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
     place = Path(tempfile.mkdtemp(prefix="gpuaas-bench-", dir=base))
     try:
         yield place

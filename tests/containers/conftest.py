@@ -46,7 +46,7 @@ def image(engine: Engine, pytestconfig: pytest.Config) -> ImageRef:
         absent("mmdebstrap is not installed")
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return ensure(engine, base=base, progress=lambda line: print(f"\n{line}", file=sys.stderr, flush=True))  # noqa: T201
+        return ensure(engine, base=base, progress=lambda line: print(f"\n{line}", file=sys.stderr, flush=True))
 
 
 @pytest.fixture(scope="session")

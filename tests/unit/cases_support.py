@@ -26,8 +26,8 @@ from gpuaas_scripts.config import keys, report
 from gpuaas_scripts.config.rules import check_site, check_sites
 from gpuaas_scripts.config.site import Loaded, load, site_names
 from gpuaas_scripts.errors import Finding, FindingsError, Severity
-from gpuaas_scripts.plan import approvals, make_plan
-from gpuaas_scripts.render import render, user_data
+from gpuaas_scripts.planner import approvals, make_plan
+from gpuaas_scripts.renderers import render, user_data
 from gpuaas_scripts.templates import Library
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -86,7 +86,7 @@ def run(case: Path) -> Result:
                 result.findings += error.findings
     result.findings += check_sites([loaded.site for loaded in result.sites])
     result.findings = report.sort(result.findings)
-    texts = [report.text(finding, case, lambda text, _: text) for finding in result.findings]
+    texts = [report.text(finding, case.joinpath, lambda text, _: text) for finding in result.findings]
     data = json.dumps([report.as_data(finding) for finding in result.findings], default=str)
     result.shown = "\n".join([*texts, *map(str, result.findings), data])
     return result

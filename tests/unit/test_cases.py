@@ -99,7 +99,7 @@ def test_excerpt_points_at_the_value() -> None:
     """The caret line underlines the value; tabs before it stay tabs."""
     case = cases_support.CASES / "unknown-key-suggestion"
     finding = cases_support.run(case).findings[1]
-    assert report.text(finding, case, lambda text, _: text).splitlines()[:4] == [
+    assert report.text(finding, case.joinpath, lambda text, _: text).splitlines()[:4] == [
         "site-configs/nodes/one/n1.yaml:5:3: error[GS101]: unknown key 'adress'",
         "  5 |   adress: 192.0.2.7",
         "    |   ^^^^^^",
@@ -111,7 +111,7 @@ def test_excerpt_without_secrets() -> None:
     """What may be a secret is masked from its first character on, and the caret stays below what is shown."""
     case = cases_support.CASES / "literal-secret-beside-other-problems"
     excerpts = [
-        report.text(finding, case, lambda text, _: text).splitlines()[1:3]
+        report.text(finding, case.joinpath, lambda text, _: text).splitlines()[1:3]
         for finding in cases_support.run(case).findings
     ]
     assert excerpts[:4] == [
@@ -132,7 +132,7 @@ def test_excerpt_of_odd_lines(tmp_path: Path) -> None:
 
     def lines(place: Location) -> list[str]:
         finding = Finding("GS104", Severity.ERROR, "wrong", place)
-        return report.text(finding, tmp_path, lambda text, _: text).splitlines()[1:]
+        return report.text(finding, tmp_path.joinpath, lambda text, _: text).splitlines()[1:]
 
     assert lines(Location("x", 1, 7, 5)) == ["  1 | \tkey: value", "    | \t     ^^^^^"]
     assert lines(Location("x", 1, 7, 50)) == ["  1 | \tkey: value", "    | \t     ^^^^^"]

@@ -76,7 +76,7 @@ def test_help_imports_no_verb() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = done.stdout.splitlines()[-1]
     assert "'click'" in loaded
-    for heavy in ("msgspec", "yaml", "jinja2", "gpuaas_scripts.cli.render", "gpuaas_scripts.plan"):
+    for heavy in ("msgspec", "yaml", "jinja2", "gpuaas_scripts.cli.render", "gpuaas_scripts.planner"):
         assert f"'{heavy}'" not in loaded
 
 

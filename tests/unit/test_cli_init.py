@@ -11,7 +11,7 @@ from support import gen, gen_packaged, repository
 from tree_support import snapshot
 
 from gpuaas_scripts.config import source
-from gpuaas_scripts.config.json_schema import schema
+from gpuaas_scripts.json_schema import schema
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from support import FILES, gen, only_own_templates
 
 from gpuaas_scripts.cli.schema import KINDS as NAMES
 from gpuaas_scripts.config import check, source
-from gpuaas_scripts.config.json_schema import KINDS, schema
 from gpuaas_scripts.config.scalars import KINDS as SCALARS
 from gpuaas_scripts.config.scalars import TO_BE_APPROVED
+from gpuaas_scripts.json_schema import KINDS, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

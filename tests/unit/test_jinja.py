@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gpuaas_scripts.render.jinja import TemplateProblemError, render, used_names
-from gpuaas_scripts.render.quote import QuoteError
+from gpuaas_scripts.renderers.jinja import TemplateProblemError, render, used_names
+from gpuaas_scripts.renderers.quote import QuoteError
 from gpuaas_scripts.templates import SourceText
 
 

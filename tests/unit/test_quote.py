@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gpuaas_scripts.render import quote
-from gpuaas_scripts.render.quote import QuoteError
+from gpuaas_scripts.renderers import quote
+from gpuaas_scripts.renderers.quote import QuoteError
 
 Quoter = Callable[[str], str]
 

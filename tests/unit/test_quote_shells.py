@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuaas_scripts.render.quote import (
+from gpuaas_scripts.renderers.quote import (
     posix,
     posix_assignment,
     systemd_environment,

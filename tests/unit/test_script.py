@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpuaas_scripts.render.quote import QuoteError
-from gpuaas_scripts.render.script import HEAD, TAIL, assignments, compose, settings_block, shell_text
+from gpuaas_scripts.renderers.quote import QuoteError
+from gpuaas_scripts.renderers.script import HEAD, TAIL, assignments, compose, settings_block, shell_text
 from gpuaas_scripts.templates import SourceText
 
 BODY = SourceText("templates/scripts/x/body.sh", "# body\n\nmain() {\n  log_info hello\n}\n")

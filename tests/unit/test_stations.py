@@ -27,16 +27,16 @@ TOUCHES = (
 )
 
 BACK = {
-    "config/": ("plan", "render", "checks", "sinks", "lab", "cli", "manifest", "templates", "run"),
-    "plan.py": ("render", "checks", "sinks", "lab", "cli", "manifest", "run"),
-    "templates.py": ("plan", "render", "checks", "sinks", "lab", "cli", "manifest", "run"),
-    "render/": ("checks", "sinks", "lab", "cli", "manifest", "run"),
+    "config/": ("planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "templates", "run"),
+    "planner.py": ("renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
+    "templates.py": ("planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
+    "renderers/": ("checks", "sinks", "lab", "cli", "manifest", "run"),
     "manifest.py": ("checks", "sinks", "lab", "cli", "run"),
     "checks/": ("sinks", "lab", "cli"),
-    "sinks/": ("config", "plan", "render", "checks", "lab", "cli", "templates"),
+    "sinks/": ("config", "planner", "renderers", "checks", "lab", "cli", "templates"),
     "lab/": ("cli",),
-    "run.py": ("config", "plan", "render", "checks", "sinks", "lab", "cli", "manifest", "templates"),
-    "errors.py": ("config", "plan", "render", "checks", "sinks", "lab", "cli", "manifest", "templates", "run"),
+    "run.py": ("config", "planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "templates"),
+    "errors.py": ("config", "planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "templates", "run"),
 }
 """What each station must not import: the stations after it."""
 

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gpuaas_scripts.render.quote import QuoteError
-from gpuaas_scripts.render.yaml_text import Block, dump
+from gpuaas_scripts.renderers.quote import QuoteError
+from gpuaas_scripts.renderers.yaml_text import Block, dump
 
 # PyYAML's reader in Python, and libyaml's (the one netplan uses) where PyYAML was built with it.
 LOADERS: list[type[yaml.SafeLoader | yaml.CSafeLoader]] = [

@@ -1,7 +1,7 @@
 """What all configuration models share: frozen, unknown keys refused, compact.
 
 No field is required: each file is one layer and may leave anything out. What a node needs is
-decided by what its artifacts use (plan.py), so that a missing value is told together with the
+decided by what its artifacts use (planner.py), so that a missing value is told together with the
 artifact that misses it.
 """
 

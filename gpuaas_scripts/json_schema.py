@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ..templates import FileModel, ScriptModel, UnitModel
-from . import scalars
-from .model import HardwareFile, NodeConfig, ProfileFile, SiteFile
+from .config import scalars
+from .config.model import HardwareFile, NodeConfig, ProfileFile, SiteFile
+from .templates import FileModel, ScriptModel, UnitModel
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _MISSING = "Missing"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Finding, FindingsError, Location, Severity
-from ..plan import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
+from ..planner import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
 from . import netplan
 from . import user_data as user_data_format

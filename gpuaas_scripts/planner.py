@@ -1,6 +1,6 @@
 """Plans what a site gets: every artifact with its scope, place, values and what is missing for it.
 
-Pure: a site and templates in, a plan out. Rendering (render/) turns the plan into text.
+Pure: a site and templates in, a plan out. Rendering (renderers/) turns the plan into text.
 """
 
 from __future__ import annotations
