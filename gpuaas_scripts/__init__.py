@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Artifact": "planner",
+    "Artifact": "artifacts",
     "Finding": "errors",
     "FindingsError": "errors",
     "GpuaasError": "errors",
-    "Plan": "planner",
+    "Plan": "artifacts",
     "Rendered": "renderers",
     "Site": "config.site",
     "load_site": "config.site",
@@ -45,9 +45,10 @@ _PLACES = {
 }
 
 if TYPE_CHECKING:
+    from .artifacts import Artifact, Plan
     from .config.site import Site, load_site
     from .errors import Finding, FindingsError, GpuaasError
-    from .planner import Artifact, Plan, plan
+    from .planner import plan
     from .renderers import Rendered, render, user_data
 
 

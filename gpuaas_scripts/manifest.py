@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from . import __version__
-from .planner import Artifact, ArtifactKind
+from .artifacts import Artifact, ArtifactKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ..errors import Finding, Location, Severity
 
 if TYPE_CHECKING:
+    from ..artifacts import Artifact, Plan
     from ..config.site import Site
-    from ..planner import Artifact, Plan
     from ..renderers.script import Composed
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..artifacts import BASE_ENV
 from ..errors import Finding, Location, Severity
-from ..planner import BASE_ENV
 from ..templates import ScriptModel, Template, TemplateKind
 from .shell_facts import Name, ShellFacts, facts
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..artifacts import Plan, approvals
 from ..checks.shell_contract import check_library
 from ..config.check import suggestion
 from ..config.rules import check_site
 from ..config.site import load
 from ..errors import Finding, FindingsError, GpuaasError, Severity
-from ..planner import Plan, approvals, make_plan
+from ..planner import make_plan
 from ..renderers import render
 from ..templates import Library
 

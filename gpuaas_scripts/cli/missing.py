@@ -10,8 +10,8 @@ from ..config.query import key_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..artifacts import Artifact, Plan
     from ..errors import Location
-    from ..planner import Artifact, Plan
 
 
 def places(plan: Plan, artifact: Artifact) -> list[tuple[str, Location]]:

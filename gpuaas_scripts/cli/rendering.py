@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ..artifacts import Plan
 from ..config.rules.identity import own_values
 from ..errors import Severity
 from ..manifest import Lines, lines_of, lines_of_withheld
-from ..planner import Plan, make_plan
+from ..planner import make_plan
 from ..renderers import render
 from ..shards import Shards
 from ..templates import Library

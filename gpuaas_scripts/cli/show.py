@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..planner import Artifact, Plan
+    from ..artifacts import Artifact, Plan
 
 _KIB = 1024
 _HEAD = ("KIND", "SCOPE", "MODE", "SIZE", "SHA-256", "WHAT FOR")
@@ -103,7 +103,7 @@ def _row(one: _Shown) -> tuple[str, ...]:
 
 def _places(artifact: Artifact, width: int | None) -> Iterator[str]:
     """Path below generated/<site> and place on the host; the assembled user data has neither."""
-    from ..planner import ArtifactKind
+    from ..artifacts import ArtifactKind
 
     if artifact.kind is not ArtifactKind.USER_DATA:
         yield _cut(f"    {artifact.path}", width, keep_end=True)
@@ -125,7 +125,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 def _limit(one: _Shown) -> str:
     """For user data: its size and the limit."""
-    from ..planner import ArtifactKind
+    from ..artifacts import ArtifactKind
     from ..renderers.user_data import MAX_USER_DATA
 
     if one.artifact.kind is not ArtifactKind.USER_DATA or one.size is None:
@@ -151,7 +151,7 @@ def size_text(size: int) -> str:
 
 
 def _as_data(plan: Plan, one: _Shown) -> dict[str, object]:
-    from ..planner import ArtifactKind
+    from ..artifacts import ArtifactKind
     from ..renderers.user_data import MAX_USER_DATA
     from .missing import places
 

@@ -13,7 +13,7 @@ from .console import Console, complete_node, find_root, site_option, verb
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..planner import Artifact, Plan
+    from ..artifacts import Artifact, Plan
 
 
 @click.command("user-data")

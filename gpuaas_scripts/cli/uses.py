@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from ..artifacts import ArtifactKind
 from ..config.query import Root, key_text
-from ..planner import ArtifactKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..artifacts import Artifact, Plan
     from ..config.query import Query
-    from ..planner import Artifact, Plan
     from ..templates import SettingModel, Template
 
 

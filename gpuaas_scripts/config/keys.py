@@ -46,7 +46,7 @@ class Key:
         parts = self.parts
         if len(parts) > 1 and parts[-1] in INTERFACE_PARTS and parts[-2] == "address":
             parts = parts[:-1]
-        return (self.root, *parts) if self.root == "hardware" else parts
+        return parts if self.root == "node" else (self.root, *parts)
 
     def read(self, start: object) -> Any:
         """The typed value below `start`; None where something on the way is not set."""

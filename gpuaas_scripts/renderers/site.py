@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..artifacts import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..errors import Finding, FindingsError, Location, Severity
-from ..planner import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
 from . import netplan
 from . import user_data as user_data_format

@@ -5,7 +5,7 @@ and held against that manifest, so a file changed by hand is never taken for rig
 """
 
 # One path object per file would cost more than reading the file:
-# ruff: noqa: PTH110, PTH112, PTH114, PTH118, PTH208
+# ruff: noqa: PTH110, PTH112, PTH114, PTH208
 from __future__ import annotations
 
 import hashlib

@@ -21,12 +21,13 @@ from typing import Any
 
 import yaml
 
+from gpuaas_scripts.artifacts import approvals
 from gpuaas_scripts.checks.shell_contract import check_library
 from gpuaas_scripts.config import keys, report
 from gpuaas_scripts.config.rules import check_site, check_sites
 from gpuaas_scripts.config.site import Loaded, load, site_names
 from gpuaas_scripts.errors import Finding, FindingsError, Severity
-from gpuaas_scripts.planner import approvals, make_plan
+from gpuaas_scripts.planner import make_plan
 from gpuaas_scripts.renderers import render, user_data
 from gpuaas_scripts.templates import Library
 

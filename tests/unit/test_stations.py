@@ -24,15 +24,19 @@ TOUCHES = (
     "config/source.py",
     "config/site.py",
     "shards.py",
+    "cache.py",
 )
 
 BACK = {
     "config/": ("planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "templates", "run"),
+    "artifacts.py": ("planner", "needs", "renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
+    "needs.py": ("planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
     "planner.py": ("renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
     "templates.py": ("planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "run"),
     "renderers/": ("checks", "sinks", "lab", "cli", "manifest", "run"),
     "manifest.py": ("checks", "sinks", "lab", "cli", "run"),
     "checks/": ("sinks", "lab", "cli"),
+    "bios/": ("checks", "sinks", "lab", "cli", "run", "templates"),
     "sinks/": ("config", "planner", "renderers", "checks", "lab", "cli", "templates"),
     "lab/": ("cli",),
     "run.py": ("config", "planner", "renderers", "checks", "sinks", "lab", "cli", "manifest", "templates"),
@@ -84,7 +88,7 @@ def test_only_run_starts_processes(module: str) -> None:
 
 @pytest.mark.parametrize("module", modules())
 def test_only_the_command_line_prints_or_exits(module: str) -> None:
-    if module.startswith("cli/"):
+    if module.startswith("cli/") or module == "shards.py":  # a fork must leave by os._exit
         return
     for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
         if isinstance(node, ast.Call):
@@ -97,7 +101,7 @@ def test_help_imports_no_heavy_module() -> None:
     code = "import sys; from gpuaas_scripts.cli.main import run; run(['--help']); print('@', *sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.rsplit("@", 1)[1].split())
-    assert not loaded & {"yaml", "msgspec", "jinja2", "asyncio", "aiohttp", "maas", "redfish", "dataclasses_json"}
+    assert not loaded & {"yaml", "msgspec", "jinja2", "asyncio", "aiohttp", "maas.client", "redfish"}
 
 
 @pytest.mark.process

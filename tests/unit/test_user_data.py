@@ -169,11 +169,14 @@ def test_the_boundary_is_in_no_part() -> None:
 
 def test_a_boundary_that_a_part_holds_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text can hold its own hash, so the hash is made to be one that the text holds."""
-    digests = iter(["0" * 64, "1" * 64, "2" * 64])
+    digests = iter(["f" * 64, "0" * 64, "1" * 64, "2" * 64])  # of the part, then of the message
 
     class Digest:
         def __init__(self, _: bytes) -> None:
             self.text = next(digests)
+
+        def digest(self) -> bytes:
+            return self.text.encode()
 
         def hexdigest(self) -> str:
             return self.text
