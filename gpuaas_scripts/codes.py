@@ -212,6 +212,11 @@ CODES: dict[str, Code] = {
         "the GPUs cannot run the service",
         "No GPU of the class has the compute capability that the service needs. Run another one on these GPUs.",
     ),
+    "GS260": Code(
+        "a secret in an environment variable",
+        "The variable is named like a secret, and its value stands in the file and so in the repository's history. "
+        "Put a reference there (env:NAME or file:/path), and change the secret.",
+    ),
     "GS301": Code(
         "a template is incomplete",
         "A template folder holds a description (script.yaml, unit.yaml, file.yaml) and its text. Add the missing file.",
@@ -240,6 +245,14 @@ CODES: dict[str, Code] = {
         "a template does not render",
         "The Jinja text is broken, uses a name that is not declared under `settings`, or writes a value without a "
         "quoting filter. Mend the template at the place shown.",
+    ),
+    "GS308": Code(
+        "a profile lists a template of scope site",
+        "Only MAAS scripts are the same for a whole site. Give the template the scope profile or node.",
+    ),
+    "GS309": Code(
+        "two artifacts with one place on the host",
+        "The later one would overwrite the earlier one on the host. Give one of them another path.",
     ),
     "GS310": Code(
         "a node's value in what the profile shares",

@@ -116,10 +116,10 @@ class Needs:
             if key is None:
                 continue
             if source.marks and _marked(key.path, source.marks):
-                missing.append(key.text)
+                missing.append(".".join(str(part) for part in key.path))
             elif (value is None or value == ()) and not need.optional:
                 self._absent.setdefault((source.owner, key.text), (source.place, []))[1].append(reference)
-        return values, tuple(missing)
+        return values, tuple(dict.fromkeys(missing))
 
     def report_absent(self) -> None:
         """One finding for each key that is not set, with all templates that need it."""

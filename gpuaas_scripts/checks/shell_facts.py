@@ -5,6 +5,7 @@ No regular expressions over shell: one parser tells what is code.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _DECLARING = {"local", "readonly", "export", "read", "unset"}
 _PARSE_TIMEOUT_S = 60
+_PLACE = re.compile(r"(?:^|:)([0-9]+):([0-9]+): (.+)")
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -82,12 +84,10 @@ def _facts(text: str) -> ShellFacts:
 
 
 def _syntax_error(stderr: str) -> Name:
-    """shfmt says `<standard input>:LINE:COLUMN: message`."""
+    """shfmt says `LINE:COLUMN: message`, with a file name before it or without."""
     first = (stderr.strip().splitlines() or ["cannot be parsed"])[0]
-    parts = first.split(":", 3)
-    if len(parts) == 4 and parts[1].isdigit() and parts[2].isdigit():
-        return Name(parts[3].strip(), int(parts[1]), int(parts[2]))
-    return Name(first, 1, 1)
+    found = _PLACE.search(first)
+    return Name(found[3].strip(), int(found[1]), int(found[2])) if found else Name(first, 1, 1)
 
 
 class _Walk:

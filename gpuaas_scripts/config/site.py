@@ -369,7 +369,9 @@ class _Loader:
         config: NodeConfig | None = None
         approvals: list[KeyPath] = []
         if profile is not None:
-            above = {**raw, "hostname": raw.get("hostname", name), "profile": profile}
+            base, _ = self._base(hardware, profile)
+            shared_name = base.hostname if base is not None else None
+            above = {**raw, "hostname": raw.get("hostname", shared_name or name), "profile": profile}
             config, approvals = self._resolve(hardware, profile, above, document.text)
         if config is None or _may_hold_markers(document.text):
             self._node_problems(document, raw)

@@ -86,7 +86,10 @@ class Document:
 
         Where the path ends before the whole of it is found, the place of the last part found.
         """
-        root = _compose(self.text)
+        try:
+            root = _compose(self.text)
+        except (yaml.YAMLError, RecursionError):
+            root = None  # that the file is not YAML is a finding of its own
         if root is None:
             return Location(self.file, 1, 1)
         node, key_node = root, root

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gpuaas_scripts.cli.main import run
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.container import Container, boot
 from gpuaas_scripts.lab.engine import Engine, EngineName, find_engine, host_facts
@@ -60,3 +61,12 @@ def machine(lab: Boot) -> Iterator[Container]:
     """One container for the tests of a module that leave nothing behind for each other."""
     with lab(name="shared") as container:
         yield container
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of rendered sites: `lab`, made for these containers (tests/site), and the committed ones."""
+    folder = tmp_path_factory.mktemp("generated")
+    for site, root in (("lab", REPO / "tests/site"), ("example", REPO)):
+        assert run(["render", "--quiet", "--site", site, "--root", str(root), "--output", str(folder)]) == 0
+    return folder

@@ -22,10 +22,9 @@ pytestmark = pytest.mark.container
 
 @pytest.mark.parametrize("shell", list(Shell))
 @pytest.mark.parametrize("file", FILES, ids=[file.path for file in FILES])
-def test_bats(lab: Boot, file: BatsFile, shell: Shell) -> None:
+def test_bats(lab: Boot, generated: Path, file: BatsFile, shell: Shell) -> None:
     host = load_host(REPO / "tests/hosts" / file.host) if file.host else None
-    generated = REPO / "generated"
-    mounts = bats_mounts(REPO / "tests/bats", generated if generated.is_dir() else None)
+    mounts = bats_mounts(REPO / "tests/bats", generated)
     with lab(host=host, mounts=mounts, name=shell.value) as container:
-        [result] = run_bats(container, [file.path], shells=[shell])
+        [result] = run_bats(container, [file.path], shells=[shell], site="lab")
     assert result.passed, result.report()

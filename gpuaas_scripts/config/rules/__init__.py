@@ -14,6 +14,7 @@ from .drivers import check_drivers
 from .identity import check_identities, check_maas_regions
 from .modes import check_bf3, check_unchosen_modes
 from .network import check_networks
+from .secrets import check_environment
 from .slots import check_slots
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ...errors import Finding
     from ..site import Site
 
-NODE_RULES = (check_slots, check_capacity, check_networks, check_bf3, check_drivers)
+NODE_RULES = (check_slots, check_capacity, check_networks, check_bf3, check_drivers, check_environment)
 """Rules that look at one node; each yields problems, which are located only when there are any."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ...errors import Finding, Severity
@@ -19,8 +19,8 @@ class Problem:
     """What is wrong with a node's values.
 
     `path` is the value it is about, `also` the other values that take part (paths of NodeConfig),
-    `facts` the facts of the hardware class that do. The message never names the node, so that a
-    problem of a shared file is the same finding for all its nodes.
+    `facts` the facts of the hardware class that do; with `secret` its line is not shown. The message
+    never names the node, so that a problem of a shared file is the same finding for all its nodes.
     """
 
     code: str
@@ -30,6 +30,7 @@ class Problem:
     also: tuple[KeyPath, ...] = ()
     facts: tuple[KeyPath, ...] = ()
     severity: Severity = Severity.ERROR
+    secret: bool = False
 
 
 def locate(node: Node, problem: Problem) -> Finding:
@@ -43,7 +44,8 @@ def locate(node: Node, problem: Problem) -> Finding:
     rest = [place for place in places if place != first]
     if node.hardware is not None:
         rest += [node.hardware.source.locate(("hardware", *path)) for path in problem.facts]
-    return finding(problem.code, problem.message, first, problem.hint, rest, problem.severity)
+    found = finding(problem.code, problem.message, first, problem.hint, rest, problem.severity)
+    return replace(found, secret=problem.secret)
 
 
 def finding(
