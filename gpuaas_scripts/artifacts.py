@@ -108,6 +108,8 @@ def approvals(plan: Plan) -> list[Finding]:
     found: list[Finding] = []
     for node in plan.site.nodes:
         for path in node.approvals:
+            if path in plan.site.dropped:
+                continue
             found.append(_approval(path, node.locate(path), withheld))
         for path in node.hardware.approvals if node.hardware else ():
             assert node.hardware is not None  # noqa: S101 - for the type checker

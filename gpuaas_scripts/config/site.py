@@ -77,7 +77,8 @@ class Node:
 class Site:
     """A site: everything its artifacts are made from.
 
-    `classes_in_use` and `profiles_in_use` are those of its nodes.
+    `classes_in_use` and `profiles_in_use` are those of its nodes; `dropped` are key paths whose values
+    in shared files are wrong, which findings tell.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Site:
     approvals: tuple[KeyPath, ...] = ()
     classes_in_use: frozenset[str] = frozenset()
     profiles_in_use: frozenset[str] = frozenset()
+    dropped: frozenset[KeyPath] = frozenset()
 
 
 @dataclass(slots=True)
@@ -172,6 +174,7 @@ class _Loader:
         self.broken: list[str] = []
         self.hardware: dict[str, HardwareClass] = {}
         self.profiles: dict[str, Profile] = {}
+        self.dropped: set[KeyPath] = set()
         self.profile_files: dict[str, tuple[SourceFile, ProfileFile, dict[str, Any]]] = {}
         self.class_defaults: dict[str, dict[str, Any]] = {}
         self.bases: dict[tuple[str | None, str], tuple[NodeConfig | None, list[KeyPath]]] = {}
@@ -189,8 +192,7 @@ class _Loader:
             )
         self.site_source = self._file("sites", self.name)
         document = self.site_source.document()
-        self.site_data = document.data
-        site_file, approvals = self._model(document, SiteFile)
+        site_file, self.site_data, approvals = self._model(document, SiteFile)
         for other in sorted((self.folder / "sites").glob("*.yml")):
             self._usable(other, f"{CONFIG_FOLDER}/sites")
         self._load_folder("hardware", self._load_hardware)
@@ -214,6 +216,7 @@ class _Loader:
             tuple(approvals),
             frozenset(node.hardware.name for node in nodes if node.hardware),
             frozenset(node.profile.name for node in nodes),
+            frozenset(self.dropped),
         )
         return Loaded(site, self.findings, self.broken)
 
@@ -234,19 +237,26 @@ class _Loader:
             Finding(problem.code, Severity.ERROR, problem.message, location, problem.hint, secret=problem.secret)
         )
 
-    def _model(self, document: Document, kind: type[_F]) -> tuple[_F, list[KeyPath]]:
-        """A shared file as a model; with problems, what is left when the wrong values are dropped."""
+    def _model(self, document: Document, kind: type[_F]) -> tuple[_F, dict[str, Any], list[KeyPath]]:
+        """A shared file as a model and as raw data, and its markers; wrong values are told and dropped.
+
+        What was dropped from the nodes' values counts as awaited, so that it is not told again as
+        missing by everything that needs it.
+        """
         self.findings += document.findings
         data: Any = document.data
         for problem in reversed(check.problems(data, kind)):
             self._report(document, problem)
             data = check.without(data, problem.path)
+            below = {"defaults": 1, "profiles": 2}.get(str(problem.path[0])) if problem.path else None
+            if below is not None:
+                self.dropped.add(problem.path[below:])
         clean, approvals = check.strip(data)
         try:
             model: _F = check.convert(clean, kind)
         except msgspec.ValidationError:
-            model = kind()
-        return model, approvals
+            return kind(), {}, approvals
+        return model, data, approvals
 
     def _load_folder(self, folder: str, load_one: Any) -> None:
         place = self.folder / folder
@@ -283,15 +293,15 @@ class _Loader:
     def _load_hardware(self, name: str) -> None:
         file = self._file("hardware", name)
         document = file.document()
-        model, approvals = self._model(document, HardwareFile)
+        model, data, approvals = self._model(document, HardwareFile)
         self.hardware[name] = HardwareClass(name, file, model.hardware, tuple(approvals))
-        self.class_defaults[name] = _mapping(document.data.get("defaults"))
+        self.class_defaults[name] = _mapping(data.get("defaults"))
 
     def _load_profile(self, name: str) -> None:
         file = self._file("profiles", name)
         document = file.document()
-        model, _ = self._model(document, ProfileFile)
-        defaults = _mapping(document.data.get("defaults"))
+        model, data, _ = self._model(document, ProfileFile)
+        defaults = _mapping(data.get("defaults"))
         self.profile_files[name] = (file, model, defaults)
         layers = self._layers(None, name)
         config, approvals = self._base(None, name)
@@ -321,7 +331,7 @@ class _Loader:
                 ]
             )
             clean, marked = check.strip(merged)
-            known = _converted(clean), marked
+            known = _converted(clean), [*marked, *sorted(self.dropped, key=str)]
             self.bases[hardware, profile] = known
         return known
 
