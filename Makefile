@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := .ci/requirements.txt
 READY := $(VENV)/.ready
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
 .PHONY: help render test ci check check-generated unit bench format lock clean
 .DEFAULT_GOAL := help

@@ -1,7 +1,7 @@
 """All codes of findings: what each means and what to do. Codes are stable; a retired one is never given anew.
 
 GS0xx: reading the files; GS1xx: values and names; GS2xx: what fits together, and what is missing;
-GS3xx: templates.
+GS3xx: templates; GS4xx: lint of what is rendered.
 """
 
 from __future__ import annotations
@@ -303,6 +303,40 @@ CODES: dict[str, Code] = {
     "GS341": Code(
         "a fragment reads a setting",
         "Fragments take arguments, so that every script can use them. Pass the value as an argument.",
+    ),
+    "GS400": Code(
+        "a suppression without a reason",
+        "A finding is switched off in line only with `reason: …`, so that a reviewer can judge it; without one it is "
+        "not switched off. Write the reason.",
+    ),
+    "GS401": Code(
+        "a suppression of a code that cannot be switched off",
+        "The code does not exist, is shellcheck's (which has `# shellcheck disable=`), or is about the configuration. "
+        "Correct the code; until then nothing is switched off.",
+    ),
+    "GS402": Code(
+        "a suppression that switches nothing off",
+        "What it was for is gone, or its code or place is wrong; left alone, it would hide the next such problem. "
+        "Remove it, or correct its code and put it on the line or the line above.",
+    ),
+    "GS403": Code(
+        "a shellcheck directive without a reason",
+        "`# shellcheck disable=` hides a warning from everybody who reads the script later. Say why it is right here: "
+        "after a second # on the line, or in a comment above it.",
+    ),
+    "GS404": Code(
+        "a file cannot be read",
+        "The file or folder was named, or stands in a named folder, and cannot be opened, so nothing is known of it. "
+        "Give yourself access to it, or name other paths.",
+    ),
+    "GS405": Code(
+        "a file is not UTF-8",
+        "MAAS, cloud-init and systemd read these files as UTF-8 and refuse or garble other bytes. Write it in UTF-8.",
+    ),
+    "GS406": Code(
+        "a suppression that cannot be read",
+        "It starts like one and goes on differently, so it switches nothing off. "
+        "Write `# gpuaas: disable=CODE reason: …`; several codes are separated by commas.",
     ),
 }
 """Every code that the program gives."""

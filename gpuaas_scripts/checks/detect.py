@@ -15,13 +15,10 @@ from .base import TextKind
 METADATA_START = "# --- Start MAAS 1.0 script metadata ---"
 """The line that makes a file a MAAS script (MAAS, `maas_script_metadata` 1.0)."""
 
-_UNIT_SUFFIXES = {
-    f".{name}"
-    for name in "service socket device mount automount swap target path timer slice scope network netdev link".split()
-}
+_UNIT_SUFFIXES = {".service", ".socket", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice"}
 _SUFFIXES = {".json": TextKind.JSON, ".toml": TextKind.TOML, ".yaml": TextKind.YAML, ".yml": TextKind.YAML}
 _SHELL_SUFFIXES = {".sh", ".bash", ".dash", ".ksh"}
-_TOPS = {"etc", "usr", "lib", "run", "boot", "opt", "root", "srv", "var", "home"}
+_HOST_FOLDERS = ("/etc/", "/usr/", "/lib/", "/run/", "/opt/", "/boot/")
 _FOLDERS: tuple[tuple[re.Pattern[str], TextKind], ...] = tuple(
     (re.compile(pattern), kind)
     for pattern, kind in (
@@ -33,11 +30,11 @@ _FOLDERS: tuple[tuple[re.Pattern[str], TextKind], ...] = tuple(
         (r"(^|/)(modules-load\.d/[^/]+\.conf|etc/modules)$", TextKind.MODULES_LOAD),
         (r"(^|/)modprobe\.d/[^/]+\.conf$", TextKind.MODPROBE),
         (r"(^|/)udev/rules\.d/[^/]+\.rules$", TextKind.UDEV),
-        (r"(^|/)(systemd|containerd)/.*\.toml$", TextKind.TOML),
-        (r"(^|/)systemd/(system|user|network)/.+\.d/[^/]+\.conf$", TextKind.UNIT),
+        (r"(^|/)systemd/(system|user)/.+\.d/[^/]+\.conf$", TextKind.UNIT),
     )
 )
 _SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(sh|dash|ash|bash|ksh|mksh|yash|busybox)(?:\s|$)")
+_NETPLAN = re.compile(r"^network:\s*\n(?:\s+.*\n)*?\s+(?:version|renderer|ethernets|bonds|bridges):", re.MULTILINE)
 
 
 def kind_of(path: str, content: str = "") -> tuple[TextKind, str]:
@@ -53,7 +50,7 @@ def _target(path: PurePosixPath) -> str:
     for index in range(len(parts) - 3):
         if parts[index] in ("profiles", "nodes") and parts[index + 2] == "root":
             return "/" + "/".join(parts[index + 3 :])
-    return ""
+    return str(path) if str(path).startswith(_HOST_FOLDERS) else ""
 
 
 def _kind(path: PurePosixPath, target: str, content: str) -> TextKind:
@@ -81,9 +78,10 @@ def _kind(path: PurePosixPath, target: str, content: str) -> TextKind:
         return by_content
     if path.suffix in _SHELL_SUFFIXES or _SHEBANG.match(content):
         return TextKind.SHELL
-    if path.suffix in _SUFFIXES and path.suffix in (".yaml", ".yml") and re.search(r"(?m)^network:", content):
-        return TextKind.NETPLAN if re.search(r"(?m)^\s+(version|ethernets|renderer):", content) else TextKind.YAML
-    return _SUFFIXES.get(path.suffix, TextKind.OTHER)
+    kind = _SUFFIXES.get(path.suffix, TextKind.OTHER)
+    if kind is TextKind.YAML and _NETPLAN.search(content):
+        return TextKind.NETPLAN
+    return kind
 
 
 def _by_content(content: str) -> TextKind | None:
