@@ -86,6 +86,6 @@ class GpuaasError(Exception):
 class FindingsError(GpuaasError):
     """A verb cannot go on because of findings; it carries all of them."""
 
-    def __init__(self, message: str, findings: Iterable[Finding], *, exit_code: ExitCode = ExitCode.USAGE) -> None:
+    def __init__(self, message: str, findings: Iterable[Finding] = (), *, exit_code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message, exit_code=exit_code)
         self.findings: tuple[Finding, ...] = tuple(findings)

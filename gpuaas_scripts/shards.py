@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .errors import GpuaasError
+
 Work = Callable[[int, int], Iterator[Any]]
 """Called with the number of its share and the count of shares."""
 
@@ -66,13 +68,17 @@ class Shards:
         try:
             with os.fdopen(write, "wb", buffering=1 << 16) as writer:
                 dump = pickle.Pickler(writer, protocol=pickle.HIGHEST_PROTOCOL)
-                for item in self.work(number, self.count):
-                    dump.dump(item)
-                    dump.clear_memo()
-                dump.dump(_End())
+                try:
+                    for item in self.work(number, self.count):
+                        dump.dump(item)
+                        dump.clear_memo()
+                except GpuaasError as error:
+                    dump.dump(error)
+                else:
+                    dump.dump(_End())
             status = 0
-        except BrokenPipeError:
-            pass  # the reader has lost interest
+        except (BrokenPipeError, KeyboardInterrupt):
+            pass  # the reader has lost interest, or is stopped as well
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -92,4 +98,6 @@ def _items(reader: Any) -> Iterator[Any]:  # noqa: ANN401 - a buffered reader
             raise ShardError("a process of a sharded render ended early") from None
         if isinstance(item, _End):
             return
+        if isinstance(item, GpuaasError):
+            raise item
         yield item
