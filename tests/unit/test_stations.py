@@ -23,6 +23,7 @@ TOUCHES = (
     "templates.py",
     "config/source.py",
     "config/site.py",
+    "config/loader.py",
     "shards.py",
     "cache.py",
 )
