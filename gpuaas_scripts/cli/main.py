@@ -15,6 +15,7 @@ from ..errors import ExitCode, FindingsError, GpuaasError
 VERBS = {
     "render": "Write generated/<site>, or say what would change.",
     "validate": "Find every problem of a site's configuration.",
+    "lint": "Check what is rendered, or any file, with all tools that are there.",
     "explain": "Show a value, which file set it, and what uses it.",
     "show": "List the artifacts of a site or node.",
     "user-data": "Print a node's assembled user data.",
