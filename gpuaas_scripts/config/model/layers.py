@@ -16,12 +16,32 @@ class MaasRegion(Model, frozen=True):
     api_key: Annotated[SecretRef | None, doc("API key, by reference")] = None
 
 
+class PolicyRule(Model, frozen=True):
+    """A rule of the site's own, for lint: text that must not stand in what is rendered."""
+
+    pattern: Annotated[Line | None, doc("regular expression (Python's) that no line may match")] = None
+    scope: Annotated[
+        Line | None, doc("which artifacts, by path below generated/<site>: nodes/*/root/etc/netplan/*")
+    ] = None
+    message: Annotated[Line | None, doc("what is wrong with it, and what to do instead")] = None
+
+
+class Policy(Model, frozen=True, rename={"off": "switch_off"}):
+    """What lint asks of the site, apart from what it asks of all."""
+
+    off: Annotated[
+        dict[Line, Line], doc("built-in policy rules that are switched off: code, such as GS490, to reason")
+    ] = {}
+    rules: Annotated[tuple[PolicyRule, ...], doc("the site's own rules")] = ()
+
+
 class SiteFile(Model, frozen=True):
     """sites/<site>.yaml."""
 
     description: Annotated[Line | None, doc("what the site is, for people")] = None
     maas: Annotated[MaasRegion, doc("MAAS region")] = MaasRegion()
     scripts: Annotated[tuple[MaasName, ...], doc("MAAS scripts of the site (templates of scope site)")] = ()
+    policy: Annotated[Policy, doc("rules of lint")] = Policy()
     defaults: Annotated[NodeConfig, doc("values for all nodes of the site")] = NodeConfig()
     profiles: Annotated[dict[Name, NodeConfig], doc("values for the site's nodes of one profile")] = {}
 
