@@ -7,7 +7,7 @@ load helpers
 
 setup() {
     host_reset
-    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated GPUAAS_SITE=example
     mkdir -p "$GPUAAS_GENERATED/example/profiles/a" "$GPUAAS_GENERATED/example/profiles/b"
     cat >"$GPUAAS_GENERATED/example/profiles/a/demo" <<'SCRIPT'
 #!/bin/sh
