@@ -1,7 +1,8 @@
 """Runs one piece of work in several processes at once, each on its share, and reads what they say.
 
 For sites of many nodes: each process loads, checks, plans and renders its share of the nodes. The
-work is a generator; what a forked process yields is pickled through a pipe and yielded here.
+work is a generator; what a forked process yields is pickled through a pipe and yielded here: its first
+item at once, the others when all of them are made.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from .errors import GpuaasError
@@ -69,9 +71,10 @@ class Shards:
             with os.fdopen(write, "wb", buffering=1 << 16) as writer:
                 dump = pickle.Pickler(writer, protocol=pickle.HIGHEST_PROTOCOL)
                 try:
-                    for item in self.work(number, self.count):
-                        dump.dump(item)
-                        dump.clear_memo()
+                    items = self.work(number, self.count)
+                    dump.dump([*islice(items, 1)])
+                    writer.flush()  # what is asked for first; the rest is made while nobody reads yet
+                    dump.dump([*items])
                 except GpuaasError as error:
                     dump.dump(error)
                 else:
@@ -100,4 +103,4 @@ def _items(reader: Any) -> Iterator[Any]:  # noqa: ANN401 - a buffered reader
             return
         if isinstance(item, GpuaasError):
             raise item
-        yield item
+        yield from item

@@ -41,8 +41,13 @@ def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None
     loaded = load(name, root, assume_profile=assume_profile, share=share)
     library = Library.for_root(root)
     plan = make_plan(loaded.site, library)
-    found = [*loaded.findings, *check_site(loaded.site), *plan.findings, *check_library(library), *approvals(plan)]
+    found = [*loaded.findings, *check_site(loaded.site), *plan.findings, *_contract(library, share), *approvals(plan)]
     return Checked(loaded, plan, tuple(dict.fromkeys(found)))
+
+
+def _contract(library: Library, share: Share) -> list[Finding]:
+    """The contract of the templates; looked at by the first share only."""
+    return check_library(library) if share[0] == 0 else []
 
 
 def check_all(name: str, root: Path) -> Checked:

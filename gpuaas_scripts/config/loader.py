@@ -15,6 +15,7 @@ from .scalars import TO_BE_APPROVED
 from .site import CONFIG_FOLDER, NAME, HardwareClass, Loaded, Node, Profile, Share, Site, site_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .source import Document, KeyPath
@@ -61,7 +62,7 @@ class Loader:
         self._load_folder("profiles", self._load_profile)
         for profile in _mapping(self.site_data.get("profiles")):
             if profile not in self.profile_files:
-                self._unknown("profile", profile, document, ("profiles", profile), at_key=True)
+                self._unknown("profile", profile, document.locate(("profiles", profile), key=True))
         nodes = self._load_nodes()
         unknown = sorted(set(self.assume_profile) - set(self.names))
         if unknown:
@@ -219,7 +220,7 @@ class Loader:
         paths = [path for path in sorted(folder.iterdir()) if self._usable(path, shown)]
         self.names = [path.stem for path in paths]
         number, count = self.share
-        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in (paths[number::count] if count else ())]
+        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in paths[number::count]]
         return tuple(node for node in nodes if node is not None)
 
     def _load_node(self, path: Path, shown: str) -> Node | None:
@@ -263,15 +264,12 @@ class Loader:
 
     def _named(self, document: Document, raw: dict[str, Any], key: str, profile: str | None) -> str | None:
         """The class or profile that a node names, itself or through a layer below it that can."""
-        site = self.site_source.document()
-        places: list[tuple[Document, KeyPath]] = [(document, (key,))]
-        if profile is not None:
-            places.append((site, ("profiles", profile, key)))
-        places.append((site, ("defaults", key)))
-        if profile is not None:
-            places.append((self.profile_files[profile][0].document(), ("defaults", key)))
-        owner, path = next(((one, at) for one, at in places if _at(one.data, at) is not None), places[0])
-        value = _at(owner.data, path)
+        file = SourceFile(document.file, self.root / document.file)
+        path: KeyPath = (key,)
+        value = raw.get(key)
+        for owner, data, below in self._layers_below(profile):
+            if value is None:
+                file, path, value = owner, (*below, key), _at(data, (*below, key))
         known = self.hardware if key == "hardware_class" else self.profile_files
         kind = "hardware class" if key == "hardware_class" else "profile"
         if value is None:
@@ -282,16 +280,24 @@ class Loader:
             return None
         if isinstance(value, str) and value in known:
             return value
-        self._unknown(kind, str(value), owner, path)
+        self._unknown(kind, str(value), file.locate(path))
         return None
 
-    def _unknown(self, kind: str, name: str, document: Document, path: KeyPath, *, at_key: bool = False) -> None:
+    def _layers_below(self, profile: str | None) -> Iterator[tuple[SourceFile, dict[str, Any], KeyPath]]:
+        """Files that can name a node's class or profile, highest first: the file, its data, and where in it."""
+        if profile is not None:
+            yield self.site_source, self.site_data, ("profiles", profile)
+        yield self.site_source, self.site_data, ("defaults",)
+        if profile is not None:
+            file, _, defaults = self.profile_files[profile]
+            yield file, {"defaults": defaults}, ("defaults",)
+
+    def _unknown(self, kind: str, name: str, place: Location) -> None:
         """A finding: no file for the profile or hardware class of that name."""
         profile = kind == "profile"
         known = self.profile_files if profile else self.hardware
         file = f"{CONFIG_FOLDER}/{'profiles' if profile else 'hardware'}/{name}.yaml"
         hint = f"{check.suggestion(name, known)}; or add {file}"
-        place = document.locate(path, key=at_key)
         self.findings.append(Finding("GS111", Severity.ERROR, f"{kind} {name!r} does not exist", place, hint))
 
     def _node_problems(self, document: Document, raw: dict[str, Any]) -> None:

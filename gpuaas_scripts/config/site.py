@@ -143,7 +143,7 @@ def load_site(name: str, root: Path | str | None = None, *, assume_profile: Mapp
 
 
 Share = tuple[int, int]
-"""A share of a site's nodes: its number, from 0, and the count of shares (0: no nodes at all)."""
+"""A share of a site's nodes: its number, from 0, and the count of shares."""
 
 
 def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None, share: Share = (0, 1)) -> Loaded:

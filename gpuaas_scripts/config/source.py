@@ -151,7 +151,7 @@ def parse(text: str, file: str) -> Document:
         )
         return Document(file, text, {}, (finding,))
     walk = _Walk(file, root)
-    if _HAS_ANCHOR.search(text) and walk.refuse_anchors(text):
+    if ("&" in text or "*" in text) and _HAS_ANCHOR.search(text) and walk.refuse_anchors(text):
         return Document(file, text, {}, tuple(walk.findings))  # an alias may contain itself: not walked
     data = walk.value(root)
     if not isinstance(data, dict):

@@ -66,11 +66,11 @@ def test_a_share_that_is_killed_is_never_taken_for_done() -> None:
 
 
 def test_leaving_early_leaves_no_process_behind() -> None:
-    def endless(number: int, _: int) -> Iterator[object]:
-        while True:
+    def long(number: int, _: int) -> Iterator[object]:
+        for _ in range(5000):
             yield "x" * 1000
 
-    with Shards(endless, 2) as streams:
+    with Shards(long, 2) as streams:
         next(streams[1])
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

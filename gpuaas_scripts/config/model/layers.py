@@ -26,10 +26,10 @@ class PolicyRule(Model, frozen=True):
     message: Annotated[Line | None, doc("what is wrong with it, and what to do instead")] = None
 
 
-class Policy(Model, frozen=True, rename={"off": "switch_off"}):
+class Policy(Model, frozen=True):
     """What lint asks of the site, apart from what it asks of all."""
 
-    off: Annotated[
+    switch_off: Annotated[
         dict[Line, Line], doc("built-in policy rules that are switched off: code, such as GS490, to reason")
     ] = {}
     rules: Annotated[tuple[PolicyRule, ...], doc("the site's own rules")] = ()
