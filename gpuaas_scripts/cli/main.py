@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -15,7 +16,7 @@ from ..errors import ExitCode, FindingsError, GpuaasError
 VERBS = {
     "render": "Write generated/<site>, or say what would change.",
     "validate": "Find every problem of a site's configuration.",
-    "lint": "Check what is rendered, or any file, with all tools that are there.",
+    "lint": "Check what is rendered, or any file, with many tools.",
     "explain": "Show a value, which file set it, and what uses it.",
     "show": "List the artifacts of a site or node.",
     "user-data": "Print a node's assembled user data.",
@@ -73,6 +74,8 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `gpuaas-gen`; always ends in SystemExit."""
+    if arguments is None:
+        gc.disable()  # a process of our own is short, and what it makes holds no cycles worth looking for
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal that lacks a character must not end the program
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(arguments))
