@@ -15,6 +15,7 @@ from .yaml_text import dump
 if TYPE_CHECKING:
     from ..templates import MaasMetadata
 
+NOAUTO = "noauto"
 START = "# --- Start MAAS 1.0 script metadata ---"
 END = "# --- End MAAS 1.0 script metadata ---"
 
@@ -29,8 +30,11 @@ def metadata(name: str, model: MaasMetadata) -> str:
 def _set(model: MaasMetadata) -> dict[str, Any]:
     defaults = type(model)()
     always = ("script_type", "hardware_type")
+    values = msgspec.structs.asdict(model)
+    if values.pop("noauto"):  # MAAS knows no such field: it is a tag that keeps a script out of the automatic set
+        values["tags"] = (*model.tags, *(() if NOAUTO in model.tags else (NOAUTO,)))
     return {
         key: list(value) if isinstance(value, tuple) else value
-        for key, value in msgspec.structs.asdict(model).items()
+        for key, value in values.items()
         if key in always or value != getattr(defaults, key)
     }
