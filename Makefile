@@ -7,7 +7,7 @@ LOCK := .ci/requirements.txt
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
-.PHONY: help render test ci check check-generated unit bench format lock clean
+.PHONY: help render test ci check check-generated lint unit bench format lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,7 +28,7 @@ test: $(READY) ## install what the tests need, and run them all
 	sh .ci/packages
 	$(BIN)/python -m pytest tests
 
-ci: check check-generated test ## what continuous integration runs
+ci: check check-generated lint test ## what continuous integration runs
 
 check: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -40,6 +40,9 @@ check-generated: $(READY) ## generated/ is what the sources say, and every site 
 	@for file in site-configs/sites/*.yaml; do \
 		$(BIN)/gpuaas-gen render --check --site "$$(basename "$$file" .yaml)" || exit; \
 	done
+
+lint: $(READY) ## check what every site renders, with all tools that are there
+	$(BIN)/gpuaas-gen lint
 
 unit: $(READY) ## the quick tests: no processes, no containers
 	$(BIN)/python -m pytest tests/unit -m 'not process and not container and not slow'

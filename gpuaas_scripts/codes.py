@@ -338,5 +338,387 @@ CODES: dict[str, Code] = {
         "It starts like one and goes on differently, so it switches nothing off. "
         "Write `# gpuaas: disable=CODE reason: …`; several codes are separated by commas.",
     ),
+    "GS410": Code(
+        "a shell cannot parse the script",
+        "On a host whose /bin/sh is that shell, the script ends with a syntax error before or in the middle of its "
+        "work. Write what all POSIX shells understand, or name the right shell in the first line.",
+    ),
+    "GS411": Code(
+        "a template is laid out otherwise",
+        "Templates are laid out by shfmt with two blanks, so that a diff shows what changed and nothing else. "
+        "Run `gpuaas-gen lint --fix`.",
+    ),
+    "GS412": Code(
+        "a line is indented unlike the rest",
+        "The file keeps to a layout of its own, but not here, which misleads about what belongs to what. "
+        "Indent the line like the rest.",
+    ),
+    "GS420": Code(
+        "a MAAS script without metadata",
+        "MAAS takes it under the name that the upload gives; through the API it becomes a testing script. An update "
+        "that removes the metadata leaves the old values in MAAS. Add the block.",
+    ),
+    "GS421": Code(
+        "the metadata cannot be read",
+        "A line without #, a missing end or broken YAML: MAAS refuses the script. Mend the block at the place shown.",
+    ),
+    "GS422": Code(
+        "metadata that MAAS ignores",
+        "The marker is not one of version 1.0, the block holds no mapping, or another block stands before it: MAAS "
+        "takes the script and not what the block says. Write one block with the exact marker lines.",
+    ),
+    "GS423": Code(
+        "a field that MAAS does not know",
+        "MAAS ignores unknown fields without a word: with `type` for `script_type` a script becomes a testing script, "
+        "with `noauto: true` it still runs everywhere. Correct the name.",
+    ),
+    "GS424": Code(
+        "a field stands twice",
+        "YAML keeps the last value; MAAS never sees the others, such as five of six download addresses. "
+        "Keep one, and make a list of several values.",
+    ),
+    "GS425": Code(
+        "the first line is not #!/",
+        "MAAS refuses a script that does not begin with exactly #!/, and takes an empty file that no machine can run. "
+        "Begin with `#!/bin/sh`.",
+    ),
+    "GS426": Code(
+        "MAAS cannot store the content",
+        "A NUL character makes MAAS answer 500, bytes that are no UTF-8 are replaced without a word, and above 10 MB "
+        "its web server refuses the upload. Write plain text, and download large files.",
+    ),
+    "GS427": Code(
+        "two scripts of one name",
+        "MAAS holds one script of a name: what is uploaded last replaces the other. Give each its own name.",
+    ),
+    "GS428": Code(
+        "a name that MAAS does not take",
+        "MAAS refuses names with other characters, all digits or `none`, fails on a number, and cannot find a script "
+        "with a slash again. Use letters, digits and @%+=:,._- as in 50-site-check.",
+    ),
+    "GS429": Code(
+        "a reserved name",
+        "The name is one of MAAS's own scripts or like them, or ends like the files in which MAAS keeps output. "
+        "Take another name.",
+    ),
+    "GS430": Code(
+        "names that are in each other's way",
+        "MAAS finds the script that a parameter is for by searching its name in the parameter's, so that what is meant "
+        "for the one reaches the other, or is refused. No name may contain another: rename one.",
+    ),
+    "GS431": Code(
+        "a title or description that is no text",
+        "MAAS shows what YAML made of it (`yes` becomes True, `1.10` becomes 1.1), and refuses a title above 255 "
+        "characters. Put it in quotes, or shorten it.",
+    ),
+    "GS432": Code(
+        "a boolean that is none",
+        "Of texts, MAAS reads only `false` as false: 'no', 'off' and '0' are true. Write true or false without quotes.",
+    ),
+    "GS433": Code(
+        "a kind that MAAS does not know",
+        "MAAS refuses the script for an unknown script_type, hardware_type or parallel. Take one of the values named.",
+    ),
+    "GS434": Code(
+        "a timeout that means something else",
+        "MAAS reads 00:10 as ten seconds, 0600 as 384, 0 as no limit, and takes negative values; the machine gets five "
+        'minutes more than it says. Write "00:10:00", 600 or PT10M.',
+    ),
+    "GS435": Code(
+        "a tag that does not do what it says",
+        "Tags are texts in a list or with commas between them; those of the hardware type and `destructive` are set by "
+        "MAAS; `noauto` is the one that keeps a script out of every commissioning. Correct it.",
+    ),
+    "GS436": Code(
+        "packages that are not installed",
+        "MAAS acts on apt, snap and url only, and each entry is one package. A text instead of a mapping stops the "
+        "machine's runner before any script. Write `packages: {apt: [one, two]}`.",
+    ),
+    "GS437": Code(
+        "hardware that no machine has",
+        "MAAS compares for_hardware letter by letter with the machine's identifiers; it takes many that can never "
+        "match, and the script never runs. Write them in lower case and without blanks around them.",
+    ),
+    "GS438": Code(
+        "results that MAAS does not take",
+        "MAAS refuses the script unless `results` is a list of names, or a mapping of names to title and description. "
+        "Correct it.",
+    ),
+    "GS440": Code(
+        "parameters that break every commissioning",
+        "MAAS takes a list or a text here, and then answers 500 to every call that commissions any machine, until the "
+        "script is removed. Write a mapping of names.",
+    ),
+    "GS441": Code(
+        "a parameter that MAAS refuses later",
+        "MAAS does not look at parameters when a script is uploaded, but refuses each run that selects it; without "
+        "the tag noauto that is the commissioning of every machine. Correct the field.",
+    ),
+    "GS442": Code(
+        "a default that MAAS refuses later",
+        "A default is text, one of the choices, and never given for a runtime; a required parameter of a script that "
+        "runs by itself needs one. Otherwise MAAS refuses the run. Correct it.",
+    ),
+    "GS443": Code(
+        "an argument that does not reach the script",
+        "The format lacks what MAAS asks for, holds what the runner does not know ({mac} for {mac_address}), or names "
+        "another option than the script reads. Then the run is refused or fails with status 2. Correct the format.",
+    ),
+    "GS444": Code(
+        "a value that is split at its blanks",
+        "The machine's runner splits rendered arguments at blanks and knows no quotes, so one value becomes several "
+        "arguments. Use values without blanks.",
+    ),
+    "GS445": Code(
+        "a boolean that is passed as a flag",
+        "The runner passes a boolean with its value, also when it is false; a script that only looks whether the flag "
+        "is there does the opposite. Write --name={input}, and look at the value.",
+    ),
+    "GS446": Code(
+        "a password among the arguments",
+        "Arguments can be read by every process of the machine, and end up in logs and in MAAS's results. "
+        "Let the script fetch the secret.",
+    ),
+    "GS447": Code(
+        "file and script have different names",
+        "MAAS refuses an upload whose part is called otherwise than the metadata says, and an update by the file's "
+        "name renames the script that is there. Give both one name.",
+    ),
+    "GS448": Code(
+        "a restart that MAAS does not expect",
+        "Without may_reboot, MAAS takes a machine that restarts for lost and fails its commissioning. "
+        "Add `may_reboot: true`.",
+    ),
+    "GS450": Code(
+        "a change on every commissioning",
+        "Without the tag noauto (or for_hardware) a commissioning script runs on every machine whenever it is "
+        "commissioned: this one changes firmware or disks there. Add the tag noauto.",
+    ),
+    "GS451": Code(
+        "destruction that is not declared",
+        "Without `destructive: true` MAAS does not warn, and lets a testing script run on deployed machines. Add it.",
+    ),
+    "GS452": Code(
+        "a preflight that does not run by itself",
+        "With the tag noauto a script runs only where somebody names it, so that machines pass unchecked. "
+        "Remove the tag.",
+    ),
+    "GS453": Code(
+        "restarts on every commissioning",
+        "The script may restart the machine and is not kept out of the automatic set, so that every commissioning may "
+        "take a restart longer. Add the tag noauto, or for_hardware.",
+    ),
+    "GS454": Code(
+        "a hardware type that changes the order",
+        "Scripts of cpu, memory, storage, network and gpu run before all scripts of node, whatever their names. "
+        "Take node where the number in the name shall count.",
+    ),
+    "GS455": Code(
+        "results declared and reported differ",
+        "MAAS shows a result that is not declared without a title, and one that is never reported not at all. "
+        "Declare what the body reports.",
+    ),
+    "GS456": Code(
+        "a field without a value",
+        "MAAS takes it for absent, so that an update keeps the old value. Give it a value, or leave the key out.",
+    ),
+    "GS457": Code(
+        "a field that does nothing here",
+        "MAAS looks at it for another script type only. Remove it.",
+    ),
+    "GS458": Code(
+        "a results file that MAAS does not read so",
+        "MAAS knows the keys status, results and link_connected, and the statuses passed, failed, degraded, timedout "
+        "and skipped; with another status it drops the whole file. Correct what the script writes.",
+    ),
+    "GS459": Code(
+        "no script_type",
+        "Uploaded through the API, a script without it becomes a testing script and is never commissioned with. "
+        "Add `script_type: commissioning`, testing or release.",
+    ),
+    "GS460": Code(
+        "cloud-init's schema refuses a value",
+        "cloud-init writes a warning into its log and goes on with the value as it is, or without the module that it "
+        "is for: the machine comes up and lacks what was asked. Write the value as the message says.",
+    ),
+    "GS461": Code(
+        "a key that cloud-init does not know",
+        "cloud-init ignores the key with everything below it; only a line in its log tells. Correct the name.",
+    ),
+    "GS462": Code(
+        "a command that runs otherwise than it reads",
+        "A list is one program and its arguments, without a shell; a text is a line of shell in which a failure in the "
+        "middle is lost, and which no check of scripts sees. Write a list, or put the lines into a script.",
+    ),
+    "GS463": Code(
+        "something is needed that is not there yet",
+        "The command ends with `not found`, or the file is not written, and with it those that follow; cloud-init goes "
+        "on. Add the package, correct the path, or let the file be written at the end with `defer: true`.",
+    ),
+    "GS464": Code(
+        "a file's content that a reviewer cannot read",
+        "Base64, folded and quoted texts hide what the machine gets, and change line breaks and backslashes. "
+        "Write the text as a block, `content: |`.",
+    ),
+    "GS465": Code(
+        "a file is written twice",
+        "cloud-init writes the entries in order, so the machine has the last one only. Keep one, or append.",
+    ),
+    "GS466": Code(
+        "permissions that are not what they look like",
+        "YAML turns 0644 into 420 and 644 into mode 1204, and what cloud-init cannot read becomes 0644, which "
+        'everybody can read. Write the mode in quotes, such as "0600".',
+    ),
+    "GS467": Code(
+        "large user data",
+        "What is above the limit is not sent; what is near it is stored in MAAS's database and read on every boot. "
+        "Let the host fetch large files, pinned by checksum.",
+    ),
+    "GS468": Code(
+        "cloud-init does not see what the text is",
+        "Without its first line, its MIME headers or a known type, cloud-init ignores the text or a part of it; the "
+        "machine boots unprepared. Write the first line or header that the hint names.",
+    ),
+    "GS469": Code(
+        "parts of user data lose something when merged",
+        "By its merge rule, the later part replaces what an earlier one says, or is dropped where both say something. "
+        "Set it in one part, or declare a rule that appends.",
+    ),
+    "GS470": Code(
+        "systemd complains about a unit",
+        "`systemd-analyze verify` said so, with the units of the host in place. systemd ignores the line or refuses "
+        "the whole unit at boot, and only the journal tells. Correct it as the message says.",
+    ),
+    "GS471": Code(
+        "a unit starts a program that nobody installs",
+        "At boot the unit fails with 203/EXEC. Correct the path, or add the script or package that brings the program.",
+    ),
+    "GS472": Code(
+        "units wait for each other",
+        "systemd breaks the cycle at boot by not starting one of them, and not always the same. Take one of the "
+        "After= or Before= lines out.",
+    ),
+    "GS473": Code(
+        "a service that may do nearly everything",
+        "Whoever takes the service over has what root has. The number is systemd's own, from 0 (shut in) to 10. "
+        "Add protections that it can live with; `systemd-analyze security UNIT` lists them.",
+    ),
+    "GS474": Code(
+        "a unit file's form is wrong",
+        "systemd ignores a section or line that it does not know, hands shell signs to the program as arguments, "
+        "takes a comment behind a value for a part of it, and reads drop-ins only where they end in .conf.",
+    ),
+    "GS475": Code(
+        "a netplan file is wrong, or a trap",
+        "`netplan apply` refuses the file, and at the next boot the host is without its network; or an interface does "
+        "not come up as written, or holds up the boot. Write what the message says.",
+    ),
+    "GS476": Code(
+        "a dnsmasq file is wrong",
+        "dnsmasq refuses to start at an unknown option or a bad value, and guests get no address. Or it would answer "
+        "where it should not. Correct the line; `dnsmasq --test` tells the same on the host.",
+    ),
+    "GS477": Code(
+        "a grub.d file does more, or less, than append",
+        "update-grub sources the file as root under `set -e`: a failing command stops it and the host boots with old "
+        "arguments; an assignment drops what others set. Only append to GRUB_CMDLINE_LINUX.",
+    ),
+    "GS478": Code(
+        "a sysctl setting that will not take effect",
+        "systemd-sysctl warns in the journal and goes on, so the kernel keeps its default. Correct the name or value.",
+    ),
+    "GS479": Code(
+        "a file about kernel modules is wrong",
+        "kmod ignores lines that it does not know, and takes words for names of modules; the module is loaded without "
+        "its options, or not at all. Write what modprobe.d(5) or modules-load.d(5) asks for.",
+    ),
+    "GS480": Code(
+        "a udev rule is wrong",
+        "udev ignores the rule, or the rest of it, with a line in the journal; the device has another name or mode "
+        "than meant. `=` assigns and `==` compares.",
+    ),
+    "GS481": Code(
+        "a data file cannot be read as written",
+        "Its reader refuses the file, or keeps one of two equal keys and says nothing. Mend it at the place shown.",
+    ),
+    "GS482": Code(
+        "node.env does not hold what scripts read",
+        "Every host script of the profile checks the file before it does anything, and ends with an error. "
+        "Write each value as NAME='value', all names, and the marker as the last line.",
+    ),
+    "GS485": Code(
+        "a private key stands in a file",
+        "Whoever reads the repository, MAAS's database or the machine's user data has it. Make a new key, and let the "
+        "host fetch it.",
+    ),
+    "GS486": Code(
+        "a token stands in a file",
+        "It has the form of a token of a known service. Revoke it, and refer to it as env:NAME or file:/path.",
+    ),
+    "GS487": Code(
+        "a password stands in a file",
+        "A password, its hash or a token is written out in an assignment, an option or a URL. Change it, and refer to "
+        "it instead. A value that is none is switched off in line, with the reason.",
+    ),
+    "GS488": Code(
+        "random text that looks like a secret",
+        "Long text of mixed letters and digits without order is mostly a key. Refer to it instead; where it is none, "
+        "switch the finding off in line and say what it is.",
+    ),
+    "GS489": Code(
+        "a secret of the site stands in a file",
+        "The value that a secret's reference of this site has here is found in what is rendered. Find out which "
+        "setting carries it, refer to it instead, and change it.",
+    ),
+    "GS490": Code(
+        "devices given to VFIO by their ID",
+        "vfio-pci takes every device of that vendor and device ID at boot, the boot NVMe of the same model included; "
+        "the host does not come up. Bind each device by its address.",
+    ),
+    "GS491": Code(
+        "a download is run at once",
+        "Whatever the server sends runs as root, a file cut off in the middle included. Download to a file, compare "
+        "its checksum with a pinned one, then run it.",
+    ),
+    "GS492": Code(
+        "packages that nobody signed",
+        "apt installs what anybody on the way has put there. Give the repository's key a keyring of its own and name "
+        "it with signed-by; `apt-key` trusts a key for every repository.",
+    ),
+    "GS493": Code(
+        "a repository's key is not pinned",
+        "The key is fetched and trusted as it comes, so whoever answers can sign packages. Compare the whole "
+        "fingerprint, or write the key itself.",
+    ),
+    "GS494": Code(
+        "a file that everybody on the host can read",
+        "netplan files hold keys and addresses, node.env the node's values; scripts refuse a readable node.env, and "
+        "netplan warns. Give the file mode 0600.",
+    ),
+    "GS495": Code(
+        "a disk to be overwritten is named by the kernel",
+        "Kernel names such as /dev/nvme0n1 are given in the order of discovery: after the next boot it may be the OS "
+        "disk. Name it by /dev/disk/by-id/.",
+    ),
+    "GS496": Code(
+        "a download is not pinned by a checksum",
+        "What is used is whatever the server has that day. Write its SHA-256 into the configuration and compare it "
+        "before the file is used.",
+    ),
+    "GS497": Code(
+        "kernel options of VFIO or huge pages on a MAAS tag",
+        "MAAS gives them to every machine of the tag, while it is commissioned and tested, too, where memory is "
+        "missing then or disks are gone. Put them into the profile's grub.d file.",
+    ),
+    "GS498": Code(
+        "a rule of the site's own",
+        "The site file asks under `policy.rules` that the pattern does not stand in what is rendered, and says why. "
+        "Change the source, or the rule.",
+    ),
+    "GS499": Code(
+        "a setting under `policy` has no effect",
+        "The code is no rule that can be switched off, the reason is missing, or the site's own rule is incomplete. "
+        "Correct it in the site file.",
+    ),
 }
 """Every code that the program gives."""

@@ -87,7 +87,7 @@ def _kind(path: PurePosixPath, target: str, content: str) -> TextKind:
 def _by_content(content: str) -> TextKind | None:
     """What the first lines say, whatever the path."""
     first = content.split("\n", 1)[0].rstrip()
-    if _SHEBANG.match(first) and METADATA_START in content:
+    if first.startswith("#!") and f"\n{METADATA_START}\n" in content:
         return TextKind.MAAS_SCRIPT
     if first == "#cloud-config":
         return TextKind.CLOUD_CONFIG

@@ -48,7 +48,7 @@ def completed(repo: Repository, line: str) -> list[str]:
         ("gpuaas-gen explain network.bridge.na", ["network.bridge.name", "network.bridge.nat"]),
         ("gpuaas-gen init node n9 --hardware-class b", ["box"]),
         ("gpuaas-gen schema h", ["hardware"]),
-        ("gpuaas-gen rendr --site l", []),
+        ("gpuaas-gen rendr --site n", []),
         ("gpuaas-gen render --ch", ["--check"]),
     ],
 )

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import cases_support
+import lint_support
 import pytest
 
 import gpuaas_scripts
@@ -37,12 +38,10 @@ def codes_of_source() -> dict[str, set[str]]:
 
 
 def codes_of_cases() -> set[str]:
-    """Codes that a case of the corpus expects."""
-    return {
-        finding["code"]
-        for case in cases_support.folders()
-        for finding in cases_support.expected(case).get("findings", [])
-    }
+    """Codes that a case of one of the two corpora expects."""
+    wanted = [cases_support.expected(case).get("findings", []) for case in cases_support.folders()]
+    wanted += [lint_support.expected(case)["findings"] for case in lint_support.folders()]
+    return {finding["code"] for findings in wanted for finding in findings}
 
 
 def test_codes_are_found_in_source() -> None:
@@ -56,7 +55,7 @@ def test_every_code_of_the_source_is_registered_and_every_registered_one_is_give
 
 
 def test_every_code_has_a_case() -> None:
-    """A code without a case in tests/cases/ is not tested."""
+    """A code without a case in tests/cases/ or tests/lint/ is not tested."""
     assert set(codes_of_source()) - codes_of_cases() == set()
 
 

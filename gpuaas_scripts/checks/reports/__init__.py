@@ -1,0 +1,1 @@
+"""The forms that a lint report can take. Each module turns a `Report` into text; none of them prints."""

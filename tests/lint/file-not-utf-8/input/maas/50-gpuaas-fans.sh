@@ -1,0 +1,3 @@
+#!/bin/sh
+# Prüft die Lüfter.
+set -eu

@@ -1,0 +1,8 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-b
+# script_type: commissioning
+# tags: [nic]
+# for_hardware: 5
+# --- End MAAS 1.0 script metadata ---
+exit 0

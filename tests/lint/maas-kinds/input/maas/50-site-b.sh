@@ -1,0 +1,6 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-b
+# script_type: Testing
+# --- End MAAS 1.0 script metadata ---
+exit 0

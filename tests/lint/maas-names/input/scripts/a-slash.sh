@@ -1,0 +1,6 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: site/check
+# script_type: commissioning
+# --- End MAAS 1.0 script metadata ---
+exit 0

@@ -1,0 +1,7 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-a
+# script_type: commissioning
+# packages: jq
+# --- End MAAS 1.0 script metadata ---
+exit 0

@@ -1,0 +1,7 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-c
+# script_type: commissioning
+# parameters: {storage: true}
+# --- End MAAS 1.0 script metadata ---
+exit 0

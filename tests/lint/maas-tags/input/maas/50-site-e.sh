@@ -1,0 +1,7 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-e
+# script_type: commissioning
+# tags: firmware bmc, rack
+# --- End MAAS 1.0 script metadata ---
+exit 0

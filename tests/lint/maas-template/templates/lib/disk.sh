@@ -1,0 +1,4 @@
+# disk_wipe DISK: wipes it.
+disk_wipe() {
+  wipefs --all "$1"
+}

@@ -1,0 +1,3 @@
+main() {
+  disk_wipe /dev/disk/by-id/nvme-eui.1
+}

@@ -1,0 +1,7 @@
+#!/bin/sh
+# --- Start MAAS 1.0 script metadata ---
+# name: 50-site-d
+# script_type: commissioning
+# timeout: 0600
+# --- End MAAS 1.0 script metadata ---
+exit 0

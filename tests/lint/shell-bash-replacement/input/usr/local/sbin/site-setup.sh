@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+missing="one two"
+printf 'missing: %s\n' "${missing// /, }"

@@ -1,0 +1,4 @@
+# unused_one: nothing.
+unused_one() {
+  true
+}

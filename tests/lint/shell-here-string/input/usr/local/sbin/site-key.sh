@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+output=$(grep -i '^from:' "$1")
+head -n 1 <<<"$output"

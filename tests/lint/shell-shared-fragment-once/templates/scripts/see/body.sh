@@ -1,0 +1,3 @@
+main() {
+  list_folders /etc
+}

@@ -1,0 +1,7 @@
+#!/bin/sh
+set -eu
+main() {
+  if [ -e /etc/hostname ]; then
+    echo there
+}
+main

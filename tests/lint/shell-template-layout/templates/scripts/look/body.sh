@@ -1,0 +1,5 @@
+# Looks.
+
+main() {
+   log_info "$(count_files /etc)"
+}
