@@ -53,9 +53,13 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(netplan, "GENERATORS", ())
 
 
-def judge(case: Path, checks: tuple[str, ...]) -> None:
-    """Every expected finding of these checks that needs no other program is there, and no other one of theirs."""
-    wanted = {(one["code"], one["at"]) for one in lint_support.expected(case)["findings"] if one["code"] not in BY_TOOL}
+def judge(case: Path, checks: tuple[str, ...], *, with_tools: bool = False) -> None:
+    """Every expected finding of these checks is there, and no other one of theirs.
+
+    Without `with_tools`, those that need another program are left out.
+    """
+    listed = lint_support.expected(case)["findings"]
+    wanted = {(one["code"], one["at"]) for one in listed if with_tools or one["code"] not in BY_TOOL}
     texts, _ = lint_support.tree(case)
     told = {
         (one.code, str(one.location)) for name in checks for one in check_of(name)(texts) if not isinstance(one, Skip)

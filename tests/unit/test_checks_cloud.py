@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import checks_support
 import pytest
 
-from gpuaas_scripts.checks import cloud_config, cloud_schema, data_formats, shapes, tools, user_data
+from gpuaas_scripts.checks import cloud_config, cloud_merging, cloud_schema, data_formats, shapes, tools
 from gpuaas_scripts.checks.base import Skip, Text, TextKind, Tree
 from gpuaas_scripts.errors import Severity
 from gpuaas_scripts.renderers.user_data import MAX_USER_DATA, MERGE_TYPE, assemble
@@ -120,14 +120,17 @@ def test_what_the_renderer_assembles_is_well_formed_and_merges() -> None:
 )
 def test_what_merging_loses(rule: str, first: object, second: object, loses: bool) -> None:
     """As cloud-init's own mergers, with which all of this was compared."""
-    parsed = user_data._parse_rule(rule)
+    parsed = cloud_merging.parse_rule(rule)
     assert parsed is not None
-    assert bool(user_data._lost("key", first, second, parsed)) is loses
+    lost = cloud_merging.lost_by("key", first, second, parsed)
+    assert bool(lost) is loses
+    if lost:
+        assert ("later value replaces" in lost[1]) is rule.startswith("dict(replace)")
 
 
 @pytest.mark.parametrize("rule", ["list(apend)", "dict{replace}", "set()", "list(append)+dict(recurse_lists)"])
 def test_what_is_no_merge_rule(rule: str) -> None:
-    assert user_data._parse_rule(rule) is None
+    assert cloud_merging.parse_rule(rule) is None
 
 
 def _of_site(content: str, number: int) -> Text:
@@ -148,6 +151,18 @@ def test_one_of_each_shape_is_looked_at_and_all_of_a_bad_one() -> None:
     answers = list(shapes.once_for_each_shape(texts, look))
     assert looked == ["n0", "n5", "n6", "n7"]
     assert len(answers) == 3
+
+
+def test_values_of_a_known_shape_are_looked_at_by_its_check() -> None:
+    looked: list[str] = []
+
+    def look(text: Text) -> Iterator[Finding | Skip]:
+        looked.append(text.path)
+        yield from ()
+
+    texts = [_of_site(f"#\na: {number}\n", number) for number in range(4)]
+    list(shapes.once_for_each_shape(texts, look, numbers=True, fits=lambda text: text.path != "n2"))
+    assert looked == ["n0", "n2"]
 
 
 def test_shapes_keep_what_a_check_looks_at() -> None:

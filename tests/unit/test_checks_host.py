@@ -125,6 +125,7 @@ def test_every_option_that_the_generator_writes_is_known() -> None:
     "line",
     [
         "touch {0}",
+        "/usr/bin/touch {0}",
         ": >{0}",
         "x=$(touch {0})",
         "grep() {{ touch {0}; }}\ngrep x",

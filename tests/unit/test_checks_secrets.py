@@ -76,6 +76,14 @@ def test_random_text_is_found_and_digests_and_names_are_not() -> None:
     assert not any(secrets.look(f"/dev/disk/by-id/nvme-SAMSUNG_MZWLO3T8HCLS-00A07_{one}") for one in serials)
 
 
+def test_public_keys_are_public() -> None:
+    key = (
+        "AAAAB3NzaC1yc2EAAAADAQABAAABgQC7x8Yk2mQ9pLz4Rt6Vw1Nc5Jd3Bf8Gh0Ks2Ma7Zq9We4Ux6Yv1Ti3Op5As8Df2Gh7Jk0Lz4Xc9Vb1Nm"
+    )
+    assert secrets.look(f"host.example.org,10.0.0.1 {key}") == []
+    assert [hit.code for hit in secrets.look(f"host.example.org {key[10:]}")] == ["GS488"]
+
+
 def test_what_this_program_generates_has_none() -> None:
     tree, problems = tree_of_paths([ROOT / "generated", ROOT / "templates", ROOT / "site-configs"], ROOT)
     assert not [one for one in problems if "template" not in str(one)]

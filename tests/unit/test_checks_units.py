@@ -27,6 +27,12 @@ def test_case_without_systemd(case: Path, monkeypatch: pytest.MonkeyPatch) -> No
     checks_support.judge(case, ("unit",))
 
 
+@needs_systemd
+@pytest.mark.parametrize("case", checks_support.cases("unit-"), ids=lambda case: case.name)
+def test_case_with_systemd(case: Path) -> None:
+    checks_support.judge(case, ("unit",), with_tools=True)
+
+
 def test_without_systemd_there_is_a_skip(monkeypatch: pytest.MonkeyPatch) -> None:
     checks_support.alone(monkeypatch)
     assert [skip.package for skip in checks_support.skips("unit", {f"{PLACE}/a.service": MINIMAL})] == ["systemd"]
