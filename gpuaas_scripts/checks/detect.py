@@ -34,7 +34,9 @@ _FOLDERS: tuple[tuple[re.Pattern[str], TextKind], ...] = tuple(
     )
 )
 _SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?(sh|dash|ash|bash|ksh|mksh|yash|busybox)(?:\s|$)")
-_NETPLAN = re.compile(r"^network:\s*\n(?:\s+.*\n)*?\s+(?:version|renderer|ethernets|bonds|bridges):", re.MULTILINE)
+_NETPLAN = re.compile(
+    r"^network:[ \t]*\n(?:[ \t].*\n)*?[ \t]+(?:version|renderer|ethernets|bonds|bridges):", re.MULTILINE
+)
 
 
 def kind_of(path: str, content: str = "") -> tuple[TextKind, str]:

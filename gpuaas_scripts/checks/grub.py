@@ -19,6 +19,7 @@ from ..renderers.quote import posix
 from ..run import run
 from .base import Skip, TextKind
 from .shell_facts import facts
+from .shell_texts import identity
 from .shell_uses import uses_of
 from .tools import remembered
 
@@ -146,7 +147,7 @@ def _forms(text: Text) -> Iterator[Finding]:
 
 def _sourced(text: Text, dash: str) -> Iterator[Finding]:
     """Source the file four times: earlier values or none, commands that succeed or fail."""
-    answer = remembered(NAME, Path(__file__), dash, text.content, lambda: _run(text.content, dash))
+    answer = remembered(NAME, Path(__file__), identity(dash), text.content, lambda: _run(text.content, dash))
     told: set[tuple[int, str]] = set()
     main_file = not re.search(r"/grub\.d/", text.target or text.path)
     for case in filter(None, answer.split("\x1d")):

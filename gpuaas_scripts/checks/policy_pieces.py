@@ -11,7 +11,8 @@ from yaml.nodes import ScalarNode
 from .detect import kind_of
 from .places import places
 from .shell_texts import Dialect, dialect
-from .shell_uses import Use, uses_of
+from .shell_uses import uses_of
+from .shell_walk import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..cache import Cache
 from ..run import run
-from .shell_calls import DYNAMIC, unwrapped
+from .shell_calls import DYNAMIC
 from .shell_texts import Dialect, beside, identity
+from .shell_walk import FETCHERS, INTERPRETERS, KERNEL_DISK, Command, Use, Walk, literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LANGUAGES = {Dialect.POSIX: "posix", Dialect.BASH: "bash", Dialect.KSH: "mksh"}
 _TIMEOUT_S = 60.0
-_FETCHERS = {"curl", "wget", "aria2c", "fetch"}
-_INTERPRETERS = {"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "python", "python3", "perl", "ruby", "node"}
 _SHELLS = {"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}
 _CHECKERS = {"sha256sum", "sha512sum", "sha384sum", "shasum", "b2sum", "gpgv", "cosign", "minisign", "signify"}
 _UNPACKERS = {
@@ -43,9 +42,6 @@ _UNPACKERS = {
 }
 _KEY = re.compile(
     r"(?:\.(?:asc|gpg|key|pub)\b|gpgkey|keyrings?/|/GPG-KEY|/gpg$|/key$|signing[-_]key|_key$)", re.IGNORECASE
-)
-_KERNEL_DISK = re.compile(
-    r"/dev/(?:nvme[\d*?\[\]-]+(?:n[\d*?]+(?:p\d+)?)?|(?:sd|vd|xvd|hd)(?:[a-z]{1,2}|[*?]|\[[a-z-]+\])\d*)(?![\w/])"
 )
 _DESTRUCTIVE = {
     *(
@@ -67,15 +63,6 @@ _NVME_DESTRUCTIVE = {"format", "sanitize", "delete-ns", "create-ns", "write-zero
 _FIELD = re.compile(r"fpr|fingerprint|[0-9A-Fa-f]{40}")
 
 
-class Use(msgspec.Struct, frozen=True):
-    """Something that a rule is about: which one (`kind`), the words to show, and the place from 1."""
-
-    kind: str
-    what: str
-    line: int
-    column: int
-
-
 class Said(msgspec.Struct, frozen=True):
     """A command: its words, without wrappers such as `sudo`, and the place of its name from 1."""
 
@@ -93,28 +80,12 @@ class Uses(msgspec.Struct, frozen=True):
     broken: bool = False
 
 
-class Command(msgspec.Struct, frozen=True):
-    """A simple command: its words and where each stands, the statement it is in, its function, its output file."""
-
-    words: tuple[str, ...]
-    places: tuple[tuple[int, int], ...]
-    statement: int
-    function: str
-    output: str
-    piped_into: str
-
-    @property
-    def name(self) -> str:
-        """The command without its folder."""
-        return self.words[0].rsplit("/", 1)[-1] if self.words else ""
-
-
 def uses_of(content: str, language: Dialect = Dialect.POSIX) -> Uses:
     """The uses in a shell text; remembered by content. Empty where the text is no valid shell, or shfmt is missing."""
     program = beside("shfmt")
     if program is None:
         return Uses(broken=True)
-    cache = Cache("shell-uses", Path(__file__))
+    cache = Cache("shell-uses", Path(__file__), Path(__file__).with_name("shell_walk.py"))
     key = f"{identity(program)}\0{language}\0{content}".encode("utf-8", "surrogateescape")
     kept = cache.get(key)
     if kept is not None:
@@ -152,134 +123,6 @@ def _inner(walk: Walk, language: Dialect) -> Iterator[Use]:
                 break
 
 
-class Walk:
-    """Collects commands with what they are piped into; node types are those of shfmt's `syntax` package."""
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.redirects: list[Use] = []
-        self.found: list[Use] = []
-        self.disks: list[Use] = []
-        self.statement = 0
-
-    def node(self, node: object, function: str, output: str, piped: str) -> None:
-        """`output` is the file, `piped` the command that the node's output goes into."""
-        if isinstance(node, list):
-            for item in node:
-                self.node(item, function, output, piped)
-            return
-        if not isinstance(node, dict):
-            return
-        kind = node.get("Type")
-        if kind == "FuncDecl":
-            function = node["Name"]["Value"]
-        if "Cmd" in node or "Redirs" in node:
-            if not piped:
-                self.statement += 1
-            output = self._redirected(node) or output
-        if kind == "BinaryCmd" and node.get("Op") in ("|", "|&"):
-            self._pipe(node, function, output, piped)
-            return
-        if kind == "CallExpr":
-            self._call(node, function, output, piped)
-        elif kind == "WordIter":
-            for word in node.get("Items") or ():
-                self._named_disk(text_of(word), *_place(word))
-        for key, value in node.items():
-            if isinstance(value, (dict, list)) and not key.endswith("Pos"):
-                # what stands inside of a word has its own output
-                inside = kind == "CallExpr"
-                self.node(value, function, "" if inside else output, "" if inside else piped)
-
-    def _pipe(self, node: dict[str, Any], function: str, output: str, piped: str) -> None:
-        right = _first_command(node.get("Y"))
-        names = [words[0].rsplit("/", 1)[-1] for words in right if words]
-        into = " ".join(names) or "?"
-        statement = self.statement
-        self.node(node.get("X"), function, "", f"{into} {piped}".strip())
-        self.statement = statement
-        if node.get("Y", {}).get("Redirs"):
-            output = self._redirected(node["Y"]) or output
-        self.node((node.get("Y") or {}).get("Cmd"), function, output, piped)
-
-    def _redirected(self, node: dict[str, Any]) -> str:
-        output = ""
-        for redirect in node.get("Redirs") or ():
-            operator = redirect.get("Op", "")
-            if operator in (">", ">>", ">|", "&>", "<>"):
-                word = text_of(redirect.get("Word") or {})
-                self.redirects.append(Use("write", word, *_place(redirect.get("Word") or redirect)))
-                if (redirect.get("N") or {}).get("Value", "1") == "1":
-                    output = word
-        return output
-
-    def _call(self, node: dict[str, Any], function: str, output: str, piped: str) -> None:
-        args = node.get("Args") or ()
-        words = tuple(text_of(word) for word in args)
-        places = tuple(_place(word) for word in args)
-        self._nested(args, words)
-        bare = unwrapped(words)
-        if bare:
-            places = places[len(words) - len(bare) :]
-            self.commands.append(Command(bare, places, self.statement, function, output, piped))
-        for assign in node.get("Assigns") or ():
-            if assign.get("Value"):
-                value = text_of(assign["Value"])
-                self.found += _literals(value, *_place(assign["Value"]))
-                self._named_disk(value, *_place(assign["Value"]))
-
-    def _named_disk(self, value: str, line: int, column: int) -> None:
-        """Keep a disk's kernel name that a variable gets: the script may destroy what the variable names."""
-        self.disks += [Use("kernel-disk", one, line, column) for one in value.split() if _KERNEL_DISK.fullmatch(one)]
-
-    def _nested(self, args: Any, words: tuple[str, ...]) -> None:  # noqa: ANN401 - a node list
-        """Downloads that become code: `sh -c "$(curl …)"`, `eval "$(curl …)"`, `bash <(curl …)`."""
-        bare = unwrapped(words)
-        name = bare[0].rsplit("/", 1)[-1] if bare else ""
-        if name not in _INTERPRETERS | {"eval", ".", "source"}:
-            return
-        for word in args:
-            for inner in _substituted(word):
-                for command in _first_command(inner):
-                    if (
-                        command
-                        and unwrapped(tuple(command))[:1]
-                        and unwrapped(tuple(command))[0].rsplit("/", 1)[-1] in _FETCHERS
-                    ):
-                        self.found.append(Use("piped", f"{unwrapped(tuple(command))[0]} into {name}", *_place(word)))
-
-
-def _substituted(node: object) -> Iterator[object]:
-    """Statements inside of `$(…)` and `<(…)` of a word."""
-    if isinstance(node, dict):
-        if node.get("Type") in ("CmdSubst", "ProcSubst"):
-            yield node.get("Stmts") or []
-        for key, value in node.items():
-            if isinstance(value, (dict, list)) and not key.endswith("Pos"):
-                yield from _substituted(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _substituted(item)
-
-
-def _first_command(node: object) -> list[list[str]]:
-    """The words of the simple commands at the front of a node: of a pipe's left end, of a block's statements."""
-    if isinstance(node, list):
-        return [words for item in node for words in _first_command(item)]
-    if not isinstance(node, dict):
-        return []
-    if node.get("Type") == "CallExpr":
-        return [list(unwrapped(tuple(text_of(word) for word in node.get("Args") or ())))]
-    if node.get("Type") == "BinaryCmd":
-        return [
-            *_first_command(node.get("X")),
-            *(_first_command(node.get("Y")) if node.get("Op") not in ("|", "|&") else []),
-        ]
-    if node.get("Type") in ("Block", "Subshell"):
-        return _first_command(node.get("Stmts"))
-    return _first_command(node.get("Cmd"))
-
-
 def _uses(walk: Walk) -> Iterator[Use]:
     yield from walk.found
     if any(_destroys(command) for command in walk.commands):
@@ -287,7 +130,7 @@ def _uses(walk: Walk) -> Iterator[Use]:
     checking = _checking_functions(walk.commands)
     for command in walk.commands:
         words = command.words
-        if command.name in _FETCHERS:
+        if command.name in FETCHERS:
             yield from _download(command, walk.commands, checking)
         yield from _trust(command)
         yield from _disks(command)
@@ -295,21 +138,13 @@ def _uses(walk: Walk) -> Iterator[Use]:
             yield Use("kernel-opts", *next(one for one in zip_places(command) if one[0].startswith("kernel_opts=")))
         for word, place in zip(words, command.places, strict=False):
             if command.name not in ("grep", "egrep", "case", "test", "["):
-                yield from _literals(word, *place)
+                yield from literals(word, *place)
 
 
 def zip_places(command: Command) -> Iterator[tuple[str, int, int]]:
     """Each word of a command with its line and column."""
     for word, place in zip(command.words, command.places, strict=False):
         yield word, *place
-
-
-def _literals(word: str, line: int, column: int) -> Iterator[Use]:
-    found = re.search(r"vfio[-_]pci\.ids=([0-9A-Fa-f]{4}:|" + DYNAMIC + ")", word) or re.search(
-        r"\boptions vfio[-_]pci .*\bids=", word
-    )
-    if found:
-        yield Use("vfio-ids", found[0], line, column)
 
 
 def _checking_functions(commands: list[Command]) -> set[str]:
@@ -335,7 +170,7 @@ def _compares(command: Command) -> bool:
 def _download(command: Command, commands: list[Command], checking: set[str]) -> Iterator[Use]:
     line, column = command.places[0]
     into = command.piped_into.split()
-    interpreter = next((name for name in into if name in _INTERPRETERS), None)
+    interpreter = next((name for name in into if name in INTERPRETERS), None)
     if interpreter is not None:
         yield Use("piped", f"{command.name} into {interpreter}", line, column)
         return
@@ -428,28 +263,7 @@ def _disks(command: Command) -> Iterator[Use]:
     for word, place in zip(words[1:], command.places[1:], strict=False):
         target = word.removeprefix("of=") if name == "dd" and word.startswith("of=") else ""
         target = word if _destroys(command) and not target else target
-        if _KERNEL_DISK.fullmatch(target):
+        if KERNEL_DISK.fullmatch(target):
             yield Use("kernel-disk", target, *place)
-    if command.output and _KERNEL_DISK.fullmatch(command.output):
+    if command.output and KERNEL_DISK.fullmatch(command.output):
         yield Use("kernel-disk", command.output, *command.places[0])
-
-
-def text_of(word: dict[str, Any]) -> str:
-    """A word as text, with DYNAMIC for what running would put in."""
-    found = []
-    for part in word.get("Parts") or ():
-        kind = part.get("Type")
-        if kind in ("Lit", "SglQuoted"):
-            found.append(part.get("Value", ""))
-        elif kind == "DblQuoted":
-            found.append(text_of(part))
-        elif kind == "ParamExp":
-            found.append(f"{DYNAMIC}{part['Param']['Value']}{DYNAMIC}")
-        else:
-            found.append(DYNAMIC)
-    return "".join(found)
-
-
-def _place(node: dict[str, Any]) -> tuple[int, int]:
-    place = node.get("Pos") or {}
-    return place.get("Line", 1), place.get("Col", 1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Severity
 from ..renderers.user_data import MAX_USER_DATA
 from .base import Text, TextKind
+from .cloud_merging import DEFAULT_RULE, lost_by, parse_rule
 from .places import places
 from .shapes import shape
 
@@ -36,21 +37,6 @@ _TYPES = {
     *("text/plain", "application/octet-stream", "text/x-not-multipart"),
 }
 _FIRST_LINES = ("#!", "#cloud-config", "#include", "#cloud-boothook", "#part-handler", "#upstart-job", "## template:")
-_MERGERS = {
-    "list": {
-        "append",
-        "prepend",
-        "replace",
-        "no_replace",
-        "recurse_dict",
-        "recurse_list",
-        "recurse_array",
-        "recurse_str",
-    },
-    "dict": {"replace", "no_replace", "allow_delete", "recurse_str", "recurse_list", "recurse_array", "recurse_dict"},
-    "str": {"append", "replace", "no_replace"},
-}
-_DEFAULT_RULE = "dict(replace)+list()+str()"
 _WARN_AT = MAX_USER_DATA * 3 // 4
 _BOUNDARY = re.compile(r'^Content-Type:[^\n]*(?:\n[ \t][^\n]*)*?boundary="?([^"\s;]+)"?', re.IGNORECASE | re.MULTILINE)
 
@@ -239,7 +225,7 @@ def _merging(text: Text, parts: list[Part]) -> Iterator[Finding]:
         if not isinstance(data, dict):
             continue
         rule, where = _rule(text, part, data)
-        parsed = _parse_rule(rule)
+        parsed = parse_rule(rule)
         if parsed is None or "merge_type" in data:
             yield text.finding(
                 "GS469",
@@ -250,7 +236,7 @@ def _merging(text: Text, parts: list[Part]) -> Iterator[Finding]:
             continue
         for key, value in data.items():
             if key in seen and key not in ("merge_how", "merge_type"):
-                lost = _lost(key, seen[key][0], value, parsed)
+                lost = lost_by(key, seen[key][0], value, parsed)
                 if lost:
                     place = document.at((key,), key=True)
                     message = f"part {part.name} sets {lost[0]}, as part {seen[key][1].name} does: {lost[1]}"
@@ -274,44 +260,7 @@ def _rule(text: Text, part: Part, data: dict[str, Any]) -> tuple[str, int]:
     for name in ("Merge-Type", "X-Merge-Type"):
         if name in part.headers:
             return str(part.headers[name]), _header(text, part, name)
-    return _DEFAULT_RULE, part.header_line
-
-
-@lru_cache(maxsize=64)
-def _parse_rule(rule: str) -> dict[str, frozenset[str]] | None:
-    """Merger to options; None for what cloud-init does not take, or takes for something else."""
-    found: dict[str, frozenset[str]] = {}
-    for part in rule.split("+"):
-        match = re.fullmatch(r"\s*(list|dict|str)\(([a-z_, ]*)\)\s*", part)
-        if match is None:
-            return None
-        options = frozenset(word.strip() for word in match[2].split(",") if word.strip())
-        if options - _MERGERS[match[1]]:
-            return None
-        found[match[1]] = options
-    return found
-
-
-def _lost(key: str, first: object, second: object, rule: dict[str, frozenset[str]]) -> tuple[str, str, str] | None:
-    """What merging the second value into the first loses: the key, how, and a hint. As m_dict.py and m_list.py do."""
-    if first == second:
-        return None
-    mapping, sequence = rule.get("dict", frozenset()), rule.get("list", frozenset())
-    if "replace" in mapping:
-        return key, "the later value replaces the earlier one", _APPEND
-    if isinstance(first, list) and isinstance(second, list):
-        if not mapping & {"recurse_list", "recurse_array"}:
-            return key, "the later list is dropped", _APPEND
-        if sequence & {"append", "prepend"}:
-            return None
-        return key, "the later list is laid over the earlier one, entry by entry", _APPEND
-    if isinstance(first, dict) and isinstance(second, dict):
-        inner = (_lost(f"{key}.{name}", first[name], second[name], rule) for name in second if name in first)
-        return next((lost for lost in inner if lost), None)
-    return key, "the first value stays, the later one is dropped", "set it in one part only"
-
-
-_APPEND = "give the part `Merge-Type: list(append)+dict(no_replace,recurse_list)+str()`"
+    return DEFAULT_RULE, part.header_line
 
 
 def _same_files(text: Text, part: Part, data: dict[str, Any], paths: dict[str, Part]) -> Iterator[Finding]:
