@@ -9,7 +9,7 @@ from ..artifacts import Plan, approvals
 from ..checks.shell_contract import check_library
 from ..config.check import suggestion
 from ..config.rules import check_site
-from ..config.site import load
+from ..config.site import WHOLE, load
 from ..errors import Finding, FindingsError, GpuaasError, Severity
 from ..planner import make_plan
 from ..renderers import render
@@ -36,7 +36,7 @@ class Checked:
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
 
 
-def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None, share: Share = (0, 1)) -> Checked:
+def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None, share: Share = WHOLE) -> Checked:
     """Load, check and plan a site (or a share of its nodes); nothing is raised for findings."""
     loaded = load(name, root, assume_profile=assume_profile, share=share)
     library = Library.for_root(root)
@@ -47,7 +47,7 @@ def check(name: str, root: Path, assume_profile: Mapping[str, str] | None = None
 
 def _contract(library: Library, share: Share) -> list[Finding]:
     """The contract of the templates; looked at by the first share only."""
-    return check_library(library) if share[0] == 0 else []
+    return check_library(library) if share.first else []
 
 
 def check_all(name: str, root: Path) -> Checked:

@@ -14,10 +14,11 @@ from ..errors import ExitCode, GpuaasError
 from .console import Console, complete_node, find_root, site_option, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from ..sinks.known import Sources
     from ..sinks.tree import Change, TreeFile
-    from .rendering import Item
+    from .kept import Item
 
 
 @click.command("render")
@@ -70,37 +71,44 @@ def command(
     root = find_root(console, explicit_root)
     place = (output or root / "generated") / site
     words = [str(root), site, *sorted(assumed)]
-    sources = b"" if nodes else known.fingerprint(_sources(root, site), words)
-    same = known.manifest_of(sources) if sources else None
+    sources = sources_of(root, site, words)
+    same = None if nodes else known.manifest_of(sources)
     manifest = known.held(place, same) if same else None
     if manifest is not None:
         waiting = {entry["path"]: tuple(entry["missing"]) for entry in manifest["withheld"]}
-        _report(console, Outcome(site, _shown(place, root), mode, (), waiting), as_json=as_json)
+        _report(console, Outcome(site, shown(place, root), mode, (), waiting), as_json=as_json)
         return ExitCode.OK
+    from .kept import Kept
     from .loading import require_known
     from .rendering import rendering
 
+    kept = Kept("\0".join(words), sources)
     count = node_count(root, site)
-    with rendering(site, root, profiles, count_for(count)) as made:
+    with rendering(site, root, profiles, count_for(count - len(kept.nodes())), kept) as made:
         require_known(site, made.nodes, nodes)
         withheld: dict[str, tuple[str, ...]] = {}
         items = console.progress(made.items, 5 * count, "artifacts")
-        files = _files(items, withheld, site, place, frozenset(nodes))
+        files = tree_files(items, withheld, site, place, frozenset(nodes))
         changes = _apply(console, root, place, files, mode, as_json=as_json)
-    if sources and (mode is None or not changes) and known.fingerprint(_sources(root, site), words) == sources:
-        known.remember(sources, place)  # they did not change while they were read
-    _report(console, Outcome(site, _shown(place, root), mode, changes, withheld), as_json=as_json)
+    if sources_of(root, site, words) == sources:  # they did not change while they were read
+        kept.write()
+        if not nodes and (mode is None or not changes):
+            known.remember(sources, place)
+    _report(console, Outcome(site, shown(place, root), mode, changes, withheld), as_json=as_json)
     return ExitCode.DRIFT if changes and mode is not None else ExitCode.OK
 
 
-def _sources(root: Path, site: str) -> list[Path]:
+def sources_of(root: Path, site: str, words: Sequence[str]) -> Sources:
     """Everything that a render reads: configuration, templates, and the program itself."""
     from ..config.site import CONFIG_FOLDER
+    from ..sinks import known
     from ..templates import FOLDER, packaged_folder
 
     folder = root / CONFIG_FOLDER
-    own = [folder / "sites" / f"{site}.yaml", folder / "nodes" / site, folder / "hardware", folder / "profiles"]
-    return [*own, root / FOLDER, packaged_folder(), Path(__file__).parents[1]]
+    own = [folder / "sites" / f"{site}.yaml", folder / "hardware", folder / "profiles"]
+    return known.look(
+        folder / "nodes" / site, [*own, root / FOLDER, packaged_folder(), Path(__file__).parents[1]], words
+    )
 
 
 def _apply(
@@ -114,7 +122,7 @@ def _apply(
         return tree.compare(place, files, notify=console.info)
     from .diff import Diff
 
-    diff = Diff(_shown(place, root))
+    diff = Diff(shown(place, root))
     changes = tree.compare(place, files, on_change=diff.add, notify=console.info)
     if not as_json:
         for text in diff.lines():
@@ -132,7 +140,7 @@ def _assumed(pairs: tuple[str, ...]) -> dict[str, str]:
     return profiles
 
 
-def _files(
+def tree_files(
     items: Iterable[Item], withheld: dict[str, tuple[str, ...]], site: str, place: Path, nodes: frozenset[str]
 ) -> Iterator[TreeFile]:
     """The files of the tree: rendered ones and, last, the manifest. With `nodes`, all others as they are.
@@ -177,7 +185,7 @@ def _kept(place: Path, nodes: frozenset[str], manifest: object) -> Iterator[Tree
                 yield TreeFile(path, file.read_bytes(), os.access(file, os.X_OK) and bool(file.stat().st_mode & 0o100))
 
 
-def _shown(place: Path, root: Path) -> str:
+def shown(place: Path, root: Path) -> str:
     return str(place.relative_to(root)) if place.is_relative_to(root) else str(place)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from ..errors import Finding, GpuaasError, Location, Severity
-from . import check, source
+from . import check
 from .layers import Layer, LayerName, SourceFile, merge_all, overlay
 from .model import HardwareFile, NodeConfig, ProfileFile, SiteFile
+from .parsed import Parsed
 from .scalars import TO_BE_APPROVED
 from .site import CONFIG_FOLDER, NAME, HardwareClass, Loaded, Node, Profile, Share, Site, site_names
 
@@ -219,14 +220,15 @@ class Loader:
         shown = f"{CONFIG_FOLDER}/nodes/{self.name}"
         paths = [path for path in sorted(folder.iterdir()) if self._usable(path, shown)]
         self.names = [path.stem for path in paths]
-        number, count = self.share
-        nodes = [self._load_node(path, f"{shown}/{path.name}") for path in paths[number::count]]
+        parsed = Parsed(str(folder), str(self.share.number), str(self.share.count))
+        mine = [(folder / f"{name}.yaml", f"{shown}/{name}.yaml") for name in self.share.of(self.names)]
+        nodes = [self._load_node(path, parsed.read(path, shown)) for path, shown in mine]
+        parsed.keep()
         return tuple(node for node in nodes if node is not None)
 
-    def _load_node(self, path: Path, shown: str) -> Node | None:
+    def _load_node(self, path: Path, document: Document) -> Node | None:
         name = path.stem
-        file = SourceFile(shown, path)
-        document = source.read(path, shown)
+        file = SourceFile(document.file, path)
         self.findings += document.findings
         raw = document.data
         if document.findings and not raw:

@@ -16,7 +16,7 @@ from .layers import Layer, SourceFile, origin
 from .model import Hardware, NodeConfig, ProfileFile, SiteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .source import KeyPath
 
@@ -142,11 +142,37 @@ def load_site(name: str, root: Path | str | None = None, *, assume_profile: Mapp
     return loaded.site
 
 
-Share = tuple[int, int]
-"""A share of a site's nodes: its number, from 0, and the count of shares."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of a site's nodes: its number, from 0, of `count` shares of those that are not `known` already."""
+
+    number: int = 0
+    count: int = 1
+    known: frozenset[str] = frozenset()
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that also looks at what all nodes have in common."""
+        return self.number == 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all nodes of the site."""
+        return self.count == 1 and not self.known
+
+    def of(self, names: Sequence[str]) -> list[str]:
+        """Its part of the names. The first share's is half as large as the others': who works on it also
+        gathers what all make.
+        """
+        turns = 2 * self.count - 1
+        unknown = [name for name in names if name not in self.known]
+        return [name for index, name in enumerate(unknown) if (index % turns + 1) // 2 == self.number]
 
 
-def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None, share: Share = (0, 1)) -> Loaded:
+WHOLE = Share()
+
+
+def load(name: str, root: Path, *, assume_profile: Mapping[str, str] | None = None, share: Share = WHOLE) -> Loaded:
     """Load a site with all findings of its files; a site that does not exist is a GpuaasError.
 
     With `share`, only that share of the nodes; rules between nodes need all of them.

@@ -102,7 +102,12 @@ class Document:
 
 
 def read(path: Path, shown_as: str) -> Document:
-    """Read the file at `path`; a file that cannot be read is a GpuaasError."""
+    """Read and parse the file at `path`; a file that cannot be read is a GpuaasError."""
+    return parse_bytes(read_bytes(path, shown_as), shown_as)
+
+
+def read_bytes(path: Path, shown_as: str) -> bytes:
+    """The bytes of the file at `path`; a file that cannot be read, or is none, is a GpuaasError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -115,7 +120,7 @@ def read(path: Path, shown_as: str) -> Document:
             os.close(descriptor)
     except OSError as error:
         raise GpuaasError(f"{shown_as}: cannot be read: {error.strerror}") from None
-    return parse_bytes(raw, shown_as)
+    return raw
 
 
 def parse_bytes(raw: bytes, file: str) -> Document:

@@ -23,7 +23,7 @@ from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.sinks.files import READ_FLAGS, failure, read_all, read_file, remove, rename_exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
 MANIFEST = "MANIFEST.json"
@@ -121,23 +121,23 @@ class Stage:
         except OSError as error:
             raise failure(error, self._prefix + path) from error
 
-    def commit(self, unchanged: Iterable[str], replacement: Replacement) -> None:
+    def commit(self, unchanged: Iterable[str], replacement: Callable[[], Replacement]) -> None:
         """Make the sibling tree, with the `unchanged` files of the old one, the tree.
 
-        Where the file system cannot exchange folders, does the `replacement` instead.
+        Where the file system cannot exchange folders, does what `replacement` then tells instead.
         """
         try:
             if not self._open:
                 self._begin()
             for path in unchanged:
                 self._keep(path)
-            exchanged = self._exchange()
-            if not exchanged:
-                self._record(replacement)
+            todo = None if self._exchange() else replacement()
+            if todo is not None:
+                self._record(todo)
         except OSError as error:
             raise failure(error, self._place.staging) from error
-        if not exchanged:
-            self._replace(replacement)
+        if todo is not None:
+            self._replace(todo)
         self.clear()
 
     def clear(self) -> None:

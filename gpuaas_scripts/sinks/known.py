@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,27 +26,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def fingerprint(places: Iterable[Path], words: Iterable[str]) -> bytes:
-    """A hash of every file at or below `places` (names and bytes), of `words`, Python and the installed packages."""
-    digest = hashlib.sha256("\0".join([sys.version, *_packages(), *words]).encode())
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Digests of everything that a render reads: of all nodes' files one each, of the rest one for all of it."""
+
+    shared: bytes
+    nodes: dict[str, bytes]
+
+    @property
+    def whole(self) -> bytes:
+        """One digest of it all."""
+        digest = hashlib.sha256(self.shared)
+        for path, content in self.nodes.items():
+            digest.update(f"\0{path}\0".encode(errors="surrogateescape") + content)
+        return digest.digest()
+
+
+def look(nodes: Path, places: Iterable[Path], words: Iterable[str]) -> Sources:
+    """The sources as they are now: files (names and bytes) below `nodes`, and at or below the other
+    `places`, `words`, Python and the installed packages.
+    """
+    shared = hashlib.sha256("\0".join([sys.version, *_packages(), *words]).encode())
     for place in places:
         for path in _files(str(place)):
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - see above
-                content = file.read()
-            digest.update(f"\0{path}\0{len(content)}\0".encode(errors="surrogateescape") + content)
-    return digest.digest()
+            content = _bytes(path)
+            shared.update(f"\0{path}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+    files = {path: hashlib.sha256(_bytes(path)).digest() for path in _files(str(nodes))}
+    return Sources(shared.digest(), files)
 
 
-def manifest_of(sources: bytes) -> str | None:
+def _bytes(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - see above
+        return file.read()
+
+
+def manifest_of(sources: Sources) -> str | None:
     """The hash of the manifest that these sources gave, None when they were not rendered before."""
-    kept = Cache("renders").get(sources)
+    kept = Cache("renders").get(sources.whole)
     return kept.decode() if kept else None
 
 
-def remember(sources: bytes, root: Path) -> None:
+def remember(sources: Sources, root: Path) -> None:
     """Note that these sources give the manifest that is in the tree now."""
     content, _ = _read(f"{root}/{MANIFEST}")
-    Cache("renders").put(sources, hashlib.sha256(content).hexdigest().encode())
+    Cache("renders").put(sources.whole, hashlib.sha256(content).hexdigest().encode())
 
 
 def held(root: Path, manifest: str) -> dict[str, Any] | None:

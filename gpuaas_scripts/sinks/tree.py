@@ -53,7 +53,7 @@ class TreeFile:
             raise ValueError(f"{self.path!r}: must be a relative path without empty, '.' or '..' parts")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One difference. `path` is relative to the tree; an extra empty folder ends in `/`.
 
@@ -87,7 +87,7 @@ def compare(
         for file in files:
             comparison.take(file)
         comparison.finish()
-    return tuple(sorted(comparison.changes))
+    return comparison.sorted_changes()
 
 
 def write(
@@ -119,13 +119,13 @@ def write(
             if MANIFEST not in comparison.wanted:
                 raise ValueError(f"a tree needs a {MANIFEST}")
             if comparison.differs:
-                stage.commit(comparison.same, comparison.replacement())
+                stage.commit(comparison.same, comparison.replacement)
             elif comparison.changes:
                 stage.clear()
         except BaseException:
             stage.discard()
             raise
-    return tuple(sorted(comparison.changes))
+    return comparison.sorted_changes()
 
 
 class _Comparison:
@@ -151,6 +151,10 @@ class _Comparison:
     def differs(self) -> bool:
         """True where the tree itself is not as wanted, whatever lies beside it."""
         return len(self.changes) > len(self._interrupted)
+
+    def sorted_changes(self) -> tuple[Change, ...]:
+        """The changes by path; of one path, content before mode."""
+        return tuple(sorted(self.changes, key=lambda change: (change.path, change.kind, change.detail)))
 
     def take(self, file: TreeFile) -> bool:
         """Compare one file; return True where the tree holds it as it should be."""

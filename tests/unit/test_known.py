@@ -88,18 +88,34 @@ def test_a_change_of_the_sources_is_seen(repo: Repository, what: str) -> None:
         assert "nothing to do" not in ran.err
 
 
-def test_the_fingerprint_sees_names_contents_and_words(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("1")
-    (tmp_path / "b").write_text("2")
-    first = known.fingerprint([tmp_path], ["x"])
-    assert known.fingerprint([tmp_path], ["x"]) == first
-    assert known.fingerprint([tmp_path], ["y"]) != first
-    (tmp_path / "b").write_text("3")
-    changed = known.fingerprint([tmp_path], ["x"])
-    assert changed != first
-    (tmp_path / "b").rename(tmp_path / "c")
-    assert known.fingerprint([tmp_path], ["x"]) not in (first, changed)
-    assert known.fingerprint([tmp_path / "nowhere"], ["x"]) == known.fingerprint([], ["x"])
+def test_the_digest_of_sources_sees_names_contents_and_words(tmp_path: Path) -> None:
+    def whole(*places: Path, word: str = "x") -> bytes:
+        return known.look(tmp_path / "nodes", places, [word]).whole
+
+    (tmp_path / "nodes").mkdir()
+    for folder in (tmp_path / "nodes", tmp_path / "shared"):
+        folder.mkdir(exist_ok=True)
+        (folder / "a").write_text("1")
+        (folder / "b").write_text("2")
+        first = whole(tmp_path / "shared")
+        assert whole(tmp_path / "shared") == first
+        assert whole(tmp_path / "shared", word="y") != first
+        (folder / "b").write_text("3")
+        changed = whole(tmp_path / "shared")
+        assert changed != first
+        (folder / "b").rename(folder / "c")
+        assert whole(tmp_path / "shared") not in (first, changed)
+    assert whole(tmp_path / "nowhere") == whole()
+
+
+def test_a_nodes_file_changes_only_the_digest_of_that_node(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(name)
+    before = known.look(tmp_path, [], [])
+    (tmp_path / "b.yaml").write_text("other")
+    after = known.look(tmp_path, [], [])
+    assert after.shared == before.shared
+    assert {path for path in after.nodes if after.nodes[path] != before.nodes[path]} == {str(tmp_path / "b.yaml")}
 
 
 def test_sources_that_change_while_they_are_rendered_are_not_remembered(
@@ -108,20 +124,22 @@ def test_sources_that_change_while_they_are_rendered_are_not_remembered(
     node = repo.root / "site-configs/nodes/lab/n1.yaml"
     before = node.read_text()
     node.write_text(before.replace("10.30.0.1/16", "10.30.0.7/16"))
-    original = known.fingerprint
+    original = known.look
     calls = []
 
-    def fingerprint(*arguments: object) -> bytes:
+    def look(*arguments: object) -> known.Sources:
+        seen = original(*arguments)  # type: ignore[arg-type]
         calls.append(1)
-        if len(calls) == 2:  # somebody edits the file while the render reads it
+        if len(calls) == 1:  # somebody edits the file before the render reads it
             node.write_text(before)
-        return original(*arguments)  # type: ignore[arg-type]
+        return seen
 
-    monkeypatch.setattr(known, "fingerprint", fingerprint)
+    monkeypatch.setattr(known, "look", look)
     assert gen("render", "--site", "lab", root=repo.root).code == 0
-    monkeypatch.setattr(known, "fingerprint", original)
+    monkeypatch.setattr(known, "look", original)
     node.write_text(before.replace("10.30.0.1/16", "10.30.0.7/16"))
     assert loads(repo, monkeypatch) == (0, True)
+    assert "10.30.0.7" in (repo.root / "generated/lab/nodes/n1/root/etc/lab/fabric").read_text()
 
 
 def test_the_cache_keeps_by_content_and_check_and_survives_damage(

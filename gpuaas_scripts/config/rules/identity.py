@@ -37,13 +37,12 @@ _SHOWN = 5
 """So many nodes of one value are named, and their places given; one shared by a thousand is told by number."""
 
 
-def own_values(site: Site) -> Iterator[tuple[str, str]]:
-    """What must be one machine's alone, of each node: kind and value."""
-    for node in site.nodes:
-        for what, _, read in _OWN:
-            value = read(node.config)
-            if value is not None:
-                yield what, str(value)
+def own_values(node: Node) -> Iterator[tuple[str, str]]:
+    """What must be one machine's alone: kind and value."""
+    for what, _, read in _OWN:
+        value = read(node.config)
+        if value is not None:
+            yield what, str(value)
 
 
 def check_identities(site: Site) -> Iterator[Finding]:

@@ -1,0 +1,60 @@
+"""Data of node files that were parsed before: parsing YAML is half of what loading a large site costs.
+
+Kept by content, and only of files in which nothing is wrong, so whatever is told of a file comes from the
+parser itself. One file of the cache holds a share of a site's nodes: one read instead of thousands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import yaml
+
+from ..cache import Cache
+from . import source
+
+if TYPE_CHECKING:
+    from .source import Document
+
+_Kept = dict[str, msgspec.Raw]
+
+
+class Parsed:
+    """What a share of a site's files held, by the digest of their bytes."""
+
+    def __init__(self, *share: str) -> None:
+        """`share` names what is kept together, such as a site's folder and the number of the share."""
+        self._share = "\0".join((yaml.__version__, *share)).encode()
+        self._cache = Cache("yaml", Path(__file__), Path(source.__file__))
+        self._before = _decoded(self._cache.get(self._share))
+        self._now: _Kept = {}
+
+    def read(self, path: Path, shown_as: str) -> Document:
+        """Like `source.read`."""
+        raw = source.read_bytes(path, shown_as)
+        digest = hashlib.sha256(raw).hexdigest()
+        kept = self._before.get(digest)
+        if kept is not None:
+            self._now[digest] = kept
+            return source.Document(shown_as, raw.decode(), msgspec.msgpack.decode(kept))
+        document = source.parse_bytes(raw, shown_as)
+        if not document.findings:
+            with suppress(OverflowError, RecursionError):  # a number beyond 64 bits: parsed again each time
+                self._now[digest] = msgspec.Raw(msgspec.msgpack.encode(document.data))
+        return document
+
+    def keep(self) -> None:
+        """Write what was read, where it is not what was kept before."""
+        if self._now.keys() != self._before.keys():
+            self._cache.put(self._share, msgspec.msgpack.encode(self._now))
+
+
+def _decoded(content: bytes | None) -> _Kept:
+    try:
+        return msgspec.msgpack.decode(content, type=_Kept) if content else {}
+    except msgspec.DecodeError:
+        return {}
