@@ -15,6 +15,7 @@ from ..cache import Cache
 from ..errors import Finding, GpuaasError, Severity
 from ..run import run
 from .base import Skip, TextKind
+from .directives import without
 from .shell_contract import ENVIRONMENT
 from .shell_texts import Dialect, batches, beside, identity, on_all_cores, scripts, written
 
@@ -174,7 +175,7 @@ def _key(salt: str, key: tuple[Dialect, str]) -> bytes:
 def _ask(program: str, language: Dialect, texts: list[str]) -> list[tuple[Comment, ...]]:
     """One process for all of `texts`."""
     options = ["--norc", "--format=json1", f"--shell={_DIALECTS[language]}", f"--enable={','.join(OPTIONAL)}"]
-    with written(texts) as paths:
+    with written([without(text) for text in texts]) as paths:
         argv = [program, *options, f"--exclude={','.join(_LEFT_OUT)}", *paths]
         done = run(argv, timeout=_TIMEOUT_S, check=False)
         if done.returncode not in _FINISHED:

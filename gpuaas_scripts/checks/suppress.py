@@ -17,6 +17,7 @@ from ..codes import CODES
 from ..errors import Finding, Location, Severity
 from .base import Text, TextKind
 from .comments import Comment, comments, rough_comments, yaml_comments
+from .directives import directives
 from .registry import owners
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _MARK = re.compile(r"\bgpuaas:\s*disable\b(.*)")
 _BODY = re.compile(r"\s*=\s*([A-Za-z]+[0-9]+(?:\s*,\s*[A-Za-z]+[0-9]+)*)(?:\s+reason:(.*))?\s*")
 _DIRECTIVE = re.compile(r"\s*shellcheck\s+(?:\S+\s+)*?disable=(\S+)([^#]*)(?:#(.*))?")
+_OF_WHOLE = {"SC2034", "SC2154", "SC2317", "SC2329"}
+"""What shellcheck says of a fragment or body by itself, and lint does not, since it looks at whole scripts."""
+_NOT_FOLLOWED = {"SC1090", "SC1091"}
+"""What lint never says of sourced files, and shellcheck by itself does."""
 _OWN = range(400, 410)
 """What this module and the collecting of texts say: not to be switched off."""
 
@@ -93,8 +98,16 @@ def _read(text: Text, own: dict[Finding, None], known: dict[Suppression, None]) 
         for comment in comments(text):
             _one(comment, lines, text, own, known)
     # Parsing is slow, and nearly all directives have their reason: first a look without it.
-    if text.kind in (TextKind.SHELL, TextKind.MAAS_SCRIPT) and any(_directives(rough_comments(content), text)):
-        own |= dict.fromkeys(_directives(comments(text), text))
+    if text.kind in (TextKind.SHELL, TextKind.MAAS_SCRIPT):
+        if any(_directives(rough_comments(content), text)):
+            own |= dict.fromkeys(_directives(comments(text), text))
+        for one in directives(content):
+            place, first = text.origin(one.line, one.column, 1), text.origin(one.first).line
+            covered = range(first, first + one.last - one.first + 1)
+            quiet = {code for code in one.codes if code in _NOT_FOLLOWED or (text.composed and code in _OF_WHOLE)}
+            judged = tuple(code for code in one.codes if code not in quiet)
+            known[Suppression(judged, place, covered)] = None
+            known[Suppression(tuple(sorted(quiet)), place, covered, embedded=True)] = None
 
 
 def _one(

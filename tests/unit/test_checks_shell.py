@@ -11,6 +11,7 @@ import pytest
 from gpuaas_scripts.checks import contract, maas_metadata, shell_calls, shellcheck, shells, shfmt
 from gpuaas_scripts.checks.base import Skip, Text, TextKind, Tree
 from gpuaas_scripts.checks.collect import tree_of_plan
+from gpuaas_scripts.checks.lint import lint
 from gpuaas_scripts.checks.shell_texts import Dialect, batches, dialect, scripts
 from gpuaas_scripts.config.site import load
 from gpuaas_scripts.errors import Finding, GpuaasError, Location, Severity
@@ -268,8 +269,8 @@ def test_formatted() -> None:
 @pytest.mark.parametrize("site", ["example", "maas280"])
 def test_the_repositorys_own_templates_are_clean(site: str) -> None:
     tree = tree_of_plan(make_plan(load(site, ROOT).site, Library.for_root(ROOT)))
-    checks = (shellcheck, shells, shfmt, contract, maas_metadata)
-    assert [one for check in checks for one in check.check(tree) if isinstance(one, Finding)] == []
+    checks = ("shellcheck", "shells", "shfmt", "contract", "maas_metadata")
+    assert [str(finding) for finding in lint([tree], only=checks).findings] == []
 
 
 @pytest.mark.parametrize(

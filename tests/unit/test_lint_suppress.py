@@ -219,5 +219,76 @@ def test_in_the_description_of_a_template(tmp_path) -> None:  # noqa: ANN001
 )
 def test_directives_of_shellcheck_need_a_reason_too(lines: str, places: list[str]) -> None:
     text = shell(f"#!/bin/sh\n{lines}one\n")
-    assert told(run(text)) == [("GS403", f"a.sh:{place}") for place in places]
+    assert [one for one in told(run(text)) if one[0] == "GS403"] == [("GS403", f"a.sh:{place}") for place in places]
     assert told(run(Text("a.yaml", text.content, TextKind.YAML))) == []
+
+
+def shellcheck(content: str) -> list[tuple[str, str]]:
+    """What lint says of a script with shellcheck itself."""
+    return told(lint([Tree((shell(content),))], only=("shellcheck",)))
+
+
+DIRECTIVE = "# shellcheck disable=SC2086 # words are meant"
+SCRIPT = """\
+#!/bin/sh
+set -eu
+main() {{
+  {before}
+  one $words
+  {after}
+  two $words \\
+    three
+}}
+main "$@"
+"""
+
+
+def test_a_directive_covers_the_command_below_it_and_no_other() -> None:
+    uncovered = ("SC2086", "a.sh:7:7")
+    covered = ("SC2086", "a.sh:5:7")
+    undefined = [("SC2154", "a.sh:5:7")]
+    assert {*shellcheck(SCRIPT.format(before=":", after=":"))} == {*undefined, covered, uncovered}
+    assert {*shellcheck(SCRIPT.format(before=DIRECTIVE, after=":"))} == {*undefined, uncovered}
+    assert {*shellcheck(SCRIPT.format(before=DIRECTIVE, after=DIRECTIVE))} == {*undefined}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{DIRECTIVE}\nf() {{\n  one $1\n\n  two $2\n}}\nf a b\n",
+        f"{DIRECTIVE}\nset -eu\none $1\ntwo $2\n",  # before the first command: the whole file
+        f"set -eu\ncase $1 in\n{DIRECTIVE}\na)\n  one $1\n  ;;\n*) : ;;\nesac\n",
+        f"set -eu\n{DIRECTIVE}\ncat $1 <<E\n$2\nE\n",
+        f"set -eu\n{DIRECTIVE}\ncat <<E\n$(one $2)\nE\n",
+        f"set -eu\n{DIRECTIVE}\n\n# more to read\none |\n  two $1\n",
+    ],
+)
+def test_a_directive_covers_all_of_a_command(content: str) -> None:
+    assert shellcheck(f"#!/bin/sh\n{content}") == []
+    assert {code for code, _ in shellcheck(f"#!/bin/sh\n{content.replace(DIRECTIVE, '# a word')}")} == {"SC2086"}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (f'set -eu\n{DIRECTIVE}\none "$1"\n', "3:1"),
+        (f"set -eu\n{DIRECTIVE}\n:\none $1 # gpuaas: disable=GS412 reason: unlike\n", "3:1"),
+        ("set -eu\n# shellcheck disable=SC2086,SC2016 # words\none $1\n", "3:1"),
+        (f"{DIRECTIVE}\nset -eu\n", "2:1"),
+    ],
+)
+def test_a_directive_for_nothing_is_told(content: str, place: str) -> None:
+    assert ("GS402", f"a.sh:{place}") in shellcheck(f"#!/bin/sh\n{content}")
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "# shellcheck disable=SC1091 # on the host",  # lint follows no file, so it cannot tell
+        "# shellcheck source=/dev/null disable=SC2016 # words",  # with others: shellcheck's own
+        "# shellcheck disable=all # words",
+        "# shellcheck disable=SC2000-SC2999 # words",
+    ],
+)
+def test_what_cannot_be_judged_is_not_told(directive: str) -> None:
+    assert shellcheck(f'#!/bin/sh\nset -eu\n{directive}\none "$1"\n') == []

@@ -1,0 +1,121 @@
+"""shellcheck's own suppressions, `# shellcheck disable=CODE`: where they stand, and which lines they are for.
+
+shellcheck is asked without them, and what they cover is taken out afterwards: only so can one be told that covers
+nothing. Those among other directives (`source=… disable=…`) and those of `all` or a range are left to shellcheck.
+Source: shellcheck's wiki, pages Directive and Ignore.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..cache import Cache
+from ..run import CommandError, run
+from .shell_texts import beside, identity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_OURS = re.compile(r"^([ \t]*#[ \t]*)shellcheck([ \t]+disable=(SC\d{4}(?:,SC\d{4})*)[ \t]*(?:#.*)?)$", re.MULTILINE)
+_PARSE_TIMEOUT_S = 60.0
+
+_Extents = dict[int, tuple[int, int]]
+
+
+class Directive(msgspec.Struct, frozen=True):
+    """A directive: its place (from 1), the codes it switches off, and the first and last line it is for."""
+
+    line: int
+    column: int
+    codes: tuple[str, ...]
+    first: int
+    last: int
+
+
+def without(content: str) -> str:
+    """The text with these directives turned into plain comments; lines stay where they are."""
+    return _OURS.sub(r"\1no directive:\2", content) if "shellcheck" in content else content
+
+
+def directives(content: str) -> list[Directive]:
+    """The directives of a script with the command that each is for; those of what cannot be parsed are left out."""
+    found = [*_OURS.finditer(content)] if "shellcheck" in content else []
+    if not found:
+        return []
+    lines = content.split("\n")
+    at = {content.count("\n", 0, match.start()) + 1: match for match in found}
+    next_lines = {line: _next_code(lines, line) for line in at}
+    extents = _extents(content, set(next_lines.values()))
+    start = _next_code(lines, 0)
+    made = []
+    for line, match in at.items():
+        codes, column = tuple(match[3].split(",")), match[1].index("#") + 1
+        if line < start:  # before the first command: for the whole file
+            made.append(Directive(line, column, codes, start, len(lines)))
+        elif next_lines[line] in extents:
+            made.append(Directive(line, column, codes, *extents[next_lines[line]]))
+    return made
+
+
+def _next_code(lines: list[str], line: int) -> int:
+    for number in range(line + 1, len(lines) + 1):
+        stripped = lines[number - 1].strip()
+        if stripped and not stripped.startswith("#"):
+            return number
+    return len(lines)
+
+
+def _extents(content: str, starts: Collection[int]) -> _Extents:
+    """The first and last line of the outermost command, or branch of a `case`, that begins in each of these lines."""
+    program = beside("shfmt")
+    if program is None:
+        return {}
+    cache = Cache("shell-extents", Path(__file__))
+    key = f"{identity(program)}\0{content}".encode("utf-8", "surrogateescape")
+    kept = cache.get(key)
+    if kept is not None:
+        try:
+            return msgspec.json.decode(kept, type=_Extents)
+        except msgspec.DecodeError:
+            pass  # a damaged entry is as good as none
+    try:
+        done = run([program, "-ln", "auto", "--to-json"], stdin=content, timeout=_PARSE_TIMEOUT_S)
+    except CommandError as error:
+        if error.completed is None:
+            raise
+        return {}
+    tree = msgspec.json.decode(done.stdout)
+    extents = {start: extent for start in starts if (extent := next(_from(tree.get("Stmts"), start), None))}
+    cache.put(key, msgspec.json.encode(extents))
+    return extents
+
+
+def _from(node: object, line: int) -> Iterator[tuple[int, int]]:
+    """Commands and branches that begin in this line, outermost first; whatever lies elsewhere is passed over."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _from(item, line)
+    elif isinstance(node, dict):
+        if "Pos" in node and "End" in node:
+            first, last = node["Pos"]["Line"], _end(node)
+            if not first <= line <= last:
+                return
+            if first == line and ("Cmd" in node or "Redirs" in node or "Patterns" in node):
+                yield first, last
+        for key, value in node.items():
+            if isinstance(value, (dict, list)) and not key.endswith("Pos"):
+                yield from _from(value, line)
+
+
+def _end(node: dict[str, Any]) -> int:
+    """The last line, here-documents included (which the tree puts after the end of their command)."""
+    last: int = node["End"]["Line"]
+    for redirect in node.get("Redirs") or ():
+        document = redirect.get("Hdoc")
+        if document:
+            last = max(last, document["End"]["Line"])
+    return last
