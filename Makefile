@@ -7,7 +7,7 @@ LOCK := .ci/requirements.txt
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 
-.PHONY: help render test ci check check-generated lint unit bench format lock clean
+.PHONY: help render test ci check check-generated lint unit bench mutants format lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -26,7 +26,7 @@ render: $(READY) ## write generated/$(SITE)
 
 test: $(READY) ## install what the tests need, and run them all
 	sh .ci/packages
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n "$$(nproc)" --dist loadfile
 
 ci: check check-generated lint test ## what continuous integration runs
 
@@ -49,6 +49,9 @@ unit: $(READY) ## the quick tests: no processes, no containers
 
 bench: $(READY) ## print how long things take, as ratios
 	$(BIN)/python tests/bench/bench.py
+
+mutants: $(READY) ## change each check and guard of a script, list what no test notices (MUTANTS="NAME --sample 20")
+	$(BIN)/python tests/mutants/mutants.py $(MUTANTS)
 
 format: $(READY) ## format Python and shell sources
 	$(BIN)/ruff format .

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from . import folders
 from .config import check, source
 from .config.model.base import Model, doc
 from .config.scalars import AbsolutePath, FileMode, Line, Name
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .config.source import Document, KeyPath
 
-FOLDER = "templates"
+FOLDER = folders.TEMPLATES
 
 
 class Scope(StrEnum):
@@ -173,8 +174,7 @@ def place_of(shown: str, root: Path) -> Path:
 
 def packaged_folder() -> Path:
     """The templates that came with the program: in the wheel, or beside the package in a checkout."""
-    inside = Path(__file__).parent / "_templates"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / FOLDER
+    return folders.packaged_templates()
 
 
 class Library:

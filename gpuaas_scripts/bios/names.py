@@ -99,6 +99,11 @@ def vendor_of(text: str) -> Vendor:
     return next((vendor for word, vendor in _VENDOR_WORDS.items() if word in folded), Vendor.OTHER)
 
 
+def known_names(name: Logical, vendor: Vendor) -> tuple[str, ...]:
+    """What this vendor's firmware calls a logical name, the likeliest first; empty where no name is known."""
+    return tuple(_NAMES.get(vendor, {}).get(name, "").split())
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An attribute of this host for a name that was asked for."""

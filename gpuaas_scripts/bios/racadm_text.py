@@ -24,6 +24,7 @@ _PENDING = re.compile(r"^(?P<value>.*?)\s*\(Pending Value=(?P<pending>.*)\)\s*$"
 _JOB = re.compile(r"^\[Job ID=(?P<id>[JR]ID_[A-Za-z0-9]+)\]\s*$")
 _FIELD = re.compile(r"^(?P<name>[A-Z][A-Za-z ]*?)\s*=\s*\[?(?P<value>.*?)\]?\s*$")
 _COMMIT = re.compile(r"^(?P<which>Commit|Reboot) JID = (?P<id>[JR]ID_[A-Za-z0-9]+)\s*$")
+_EMPTY_QUEUE = re.compile(r"(?:ParseComplete\n)?-+ ?JOB QUEUE ?-+(?:\n-+)?")
 _MODIFIED = "Object value modified successfully"
 _CERTIFICATE = "Security Alert: Certificate is invalid"
 
@@ -148,6 +149,11 @@ def parse_clear(text: str, status: int) -> Judged:
     return _judge(status, text, frozenset({"RAC1036"}))
 
 
+def parse_said(text: str, status: int, id_: str) -> Judged:
+    """Read the output of a command whose success is told by message `id_`."""
+    return _judge(status, text, frozenset({id_}))
+
+
 def parse_view(text: str, status: int) -> Viewed:
     """Read the output of `racadm jobqueue view [-i JID]`. It is a success only if every job in it could be read."""
     judged = _judge(status, text, frozenset())
@@ -161,6 +167,18 @@ def parse_view(text: str, status: int) -> Viewed:
     if status != 0 or judged.messages or not jobs or len(jobs) != len(blocks):
         return Viewed(judged)
     return Viewed(Judged(Meaning.SUCCESS), jobs)
+
+
+def parse_queue(text: str, status: int) -> Viewed:
+    """Read the whole queue, `racadm jobqueue view`: its heading and nothing else is a queue without jobs.
+
+    The entry JID_CLEARALL, which some firmware lists in an empty queue, is no job.
+    """
+    lines = [line for line in unfold(text) if not line.startswith((_CERTIFICATE, "Continuing execution."))]
+    if status == 0 and _EMPTY_QUEUE.fullmatch("\n".join(lines)):
+        return Viewed(Judged(Meaning.SUCCESS))
+    viewed = parse_view(text, status)
+    return Viewed(viewed.judged, tuple(job for job in viewed.jobs if job.id != "JID_CLEARALL"))
 
 
 def _job(id_: str, fields: Mapping[str, str]) -> Job | None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Severity
-from ..renderers.user_data import MAX_USER_DATA
+from ..renderers.cloud_init import MAX_USER_DATA
 from .base import Text, TextKind
 from .cloud_merging import DEFAULT_RULE, lost_by, parse_rule
 from .places import places

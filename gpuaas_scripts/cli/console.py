@@ -60,6 +60,12 @@ class Console:
         if self.verbose:
             click.echo(text, err=True, color=None if self.colour else False)
 
+    def warning(self, text: str) -> None:
+        """Say what must not be overlooked, also with --quiet."""
+        click.echo(
+            f"{click.style('warning', fg='yellow', bold=True)}: {text}", err=True, color=None if self.colour else False
+        )
+
     def error(self, text: str, hint: str = "") -> None:
         """Say what went wrong and how to go on."""
         click.echo(
@@ -67,6 +73,19 @@ class Console:
         )
         if hint:
             click.echo(f"  hint: {hint}", err=True)
+
+    def agreed(self, question: str, *, yes: bool) -> bool:
+        """Whether the user agrees to `question` (asked on a terminal, no is the default); with `yes` nothing is asked.
+
+        Raises GpuaasError (exit code 2) where nobody can be asked.
+        """
+        from ..errors import GpuaasError
+
+        if yes:
+            return True
+        if not sys.stdin.isatty():
+            raise GpuaasError("nobody can be asked here; nothing was done", hint="give --yes to go on without asking")
+        return click.confirm(question, default=False, err=True)
 
     def progress(self, items: Iterable[T], count: int, noun: str) -> Iterator[T]:
         """The items, with a bar on stderr while they are worked through; only on a terminal and without --quiet."""
@@ -124,8 +143,8 @@ def verb(function: F) -> F:
 
 def find_root(console: Console, explicit: Path | None) -> Path:
     """The repository; findings are shown relative to it from now on."""
-    from ..config.site import find_root as find
     from ..errors import GpuaasError
+    from ..folders import find_root as find
 
     if explicit is not None and not (explicit / "site-configs").is_dir():
         raise GpuaasError(f"--root {explicit} holds no site-configs/")
@@ -134,8 +153,8 @@ def find_root(console: Console, explicit: Path | None) -> Path:
 
 
 def _completion_root(context: click.Context) -> Path | None:
-    from ..config.site import find_root as find
     from ..errors import GpuaasError
+    from ..folders import find_root as find
 
     explicit = context.params.get("root")
     try:

@@ -100,14 +100,14 @@ def command(
 
 def sources_of(root: Path, site: str, words: Sequence[str]) -> Sources:
     """Everything that a render reads: configuration, templates, and the program itself."""
-    from ..config.site import CONFIG_FOLDER
+    from .. import folders
     from ..sinks import known
-    from ..templates import FOLDER, packaged_folder
 
-    folder = root / CONFIG_FOLDER
+    folder = root / folders.CONFIG
     own = [folder / "sites" / f"{site}.yaml", folder / "hardware", folder / "profiles"]
+    program = Path(__file__).parents[1]
     return known.look(
-        folder / "nodes" / site, [*own, root / FOLDER, packaged_folder(), Path(__file__).parents[1]], words
+        folder / "nodes" / site, [*own, root / folders.TEMPLATES, folders.packaged_templates(), program], words
     )
 
 

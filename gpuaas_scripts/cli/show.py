@@ -126,7 +126,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 def _limit(one: _Shown) -> str:
     """For user data: its size and the limit."""
     from ..artifacts import ArtifactKind
-    from ..renderers.user_data import MAX_USER_DATA
+    from ..renderers.cloud_init import MAX_USER_DATA
 
     if one.artifact.kind is not ArtifactKind.USER_DATA or one.size is None:
         return ""
@@ -152,7 +152,7 @@ def size_text(size: int) -> str:
 
 def _as_data(plan: Plan, one: _Shown) -> dict[str, object]:
     from ..artifacts import ArtifactKind
-    from ..renderers.user_data import MAX_USER_DATA
+    from ..renderers.cloud_init import MAX_USER_DATA
     from .missing import places
 
     artifact = one.artifact

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Finding, FindingsError, GpuaasError, Location, Severity
+from .. import folders
+from ..errors import Finding, FindingsError, Location, Severity
 from .layers import Layer, SourceFile, origin
 from .model import Hardware, NodeConfig, ProfileFile, SiteFile
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from .source import KeyPath
 
-CONFIG_FOLDER = "site-configs"
+CONFIG_FOLDER = folders.CONFIG
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -117,14 +118,8 @@ def node_count(root: Path, site: str) -> int:
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder at or above `start` that holds site-configs/."""
-    for folder in (start, *start.parents):
-        if (folder / CONFIG_FOLDER).is_dir():
-            return folder
-    raise GpuaasError(
-        f"no {CONFIG_FOLDER}/ in {start} or above",
-        hint="go into the repository, give --root, or start one with: gpuaas-gen init site NAME",
-    )
+    """The nearest folder at or above `start` that holds site-configs/. Raises GpuaasError."""
+    return folders.find_root(start)
 
 
 def load_site(name: str, root: Path | str | None = None, *, assume_profile: Mapping[str, str] | None = None) -> Site:

@@ -23,6 +23,7 @@ TESTS_AT = "/gpuaas/bats"
 GENERATED_AT = "/gpuaas/generated"
 EVIDENCE_LOG = "/run/gpuaas-lab/evidence"
 
+_ASKED = re.compile(r"^# (host|site|script): *(\S+) *$", re.MULTILINE)
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+) (.*)")
 _SKIP = re.compile(r"(.*?) # skip ?(.*)", re.IGNORECASE)
@@ -96,24 +97,25 @@ def bats_mounts(tests: Path, generated: Path | None = None) -> list[Mount]:
 
 @dataclass(frozen=True, slots=True)
 class BatsFile:
-    """A bats file: its path below the mounted folder, and the fixture host its line `# host: NAME` asks for."""
+    """A bats file: its path below the mounted folder, and what its lines `# host: NAME`, `# site: NAME` and
+    `# script: NAME` say: the fixture host it plays on, the site whose rendered tree it is about, and the scripts.
+    """
 
     path: str
     host: str = ""
+    site: str = "lab"
+    scripts: tuple[str, ...] = ()
 
 
 def discover(folder: Path, script: str = "") -> list[BatsFile]:
-    """The bats files below `folder`, sorted; with `script`, those named `<script>.bats`, `<script>-….bats`
-    or in a folder `<script>/`.
-    """
+    """The bats files below `folder`, sorted; with `script`, those that say `# script: <script>`."""
     found = []
     for path in sorted(folder.rglob("*.bats")):
-        relative = path.relative_to(folder)
-        named = path.stem == script or path.stem.startswith(f"{script}-") or script in relative.parts[:-1]
-        if script and not named:
-            continue
-        match = re.search(r"^# host: *(\S+) *$", path.read_text(encoding="utf-8"), re.MULTILINE)
-        found.append(BatsFile(str(relative), match[1] if match else ""))
+        asked = _ASKED.findall(path.read_text(encoding="utf-8"))
+        one = {key: value for key, value in asked if key != "script"}
+        scripts = tuple(value for key, value in asked if key == "script")
+        if not script or script in scripts:
+            found.append(BatsFile(str(path.relative_to(folder)), **one, scripts=scripts))
     return found
 
 
@@ -124,20 +126,23 @@ def run_bats(
     shells: Sequence[Shell] = tuple(Shell),
     site: str = "example",
     only: str = "",
+    abort: bool = False,
     timeout: float = 600,
 ) -> list[BatsResult]:
     """Run bats files (paths relative to the mounted folder) once per shell; one result per shell.
 
     `site` is the folder below the rendered tree that `run_script` looks in, `only` a regular expression on
-    test names, `timeout` the seconds for each shell. State that tests leave in the container stays for the next shell.
+    test names, `abort` ends a run at its first failure, `timeout` is the seconds for each shell. State that
+    tests leave in the container stays for the next shell.
     """
     if not files:
         raise GpuaasError("no bats files were named")
-    return [_run_one(container, files, shell, site, only, timeout) for shell in shells]
+    options = [*(["--filter", only] if only else []), *(["--abort"] if abort else [])]
+    return [_run_one(container, files, shell, site, options, timeout) for shell in shells]
 
 
 def _run_one(
-    container: Container, files: Sequence[str], shell: Shell, site: str, only: str, timeout: float
+    container: Container, files: Sequence[str], shell: Shell, site: str, options: Sequence[str], timeout: float
 ) -> BatsResult:
     env = {
         "GPUAAS_TEST_SHELL": shell,
@@ -148,7 +153,7 @@ def _run_one(
         "HOME": "/root",
     }
     container.exec(["rm", "-f", EVIDENCE_LOG])
-    argv = ["bash", f"{BATS_AT}/bin/bats", "--formatter", "tap", *(["--filter", only] if only else [])]
+    argv = ["bash", f"{BATS_AT}/bin/bats", "--formatter", "tap", *options]
     # Not BATS_TEST_TIMEOUT: with it, each failing test lasts that long (bats-core 1.14).
     late = ""
     try:

@@ -214,7 +214,7 @@ def boot(
 
 def _lab_folder(folder: Path, host: FixtureHost | None) -> Path:
     folder.chmod(0o755)
-    for script in ("entry.sh", "standin.sh", "udev.sh"):
+    for script in ("entry.sh", "standin.sh", "udev.sh", "racadm_program.py"):
         copy = folder / script
         copy.write_bytes((_HERE / script).read_bytes())
         copy.chmod(0o755)

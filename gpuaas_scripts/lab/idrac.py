@@ -37,7 +37,7 @@ _START_SECONDS = 60.0
 class Farm:
     """A number of stand-ins with one clock and one certificate. Its loop owns them: touch them through `call`."""
 
-    def __init__(self, options: Sequence[Options], folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, options: Sequence[Options], folder: Path, clock: Clock | None = None, port: int = 0) -> None:
         self.clock = clock or Clock()
         self.bmcs = [Bmc(option, self.clock) for option in options]
         self.certificate: Certificate = make_certificate(folder)
@@ -46,6 +46,8 @@ class Farm:
         self._changes = 0
         context = self.certificate.context()
         self._listeners = [Listener(bmc, context, self.defects) for bmc in self.bmcs]
+        for number, listener in enumerate(self._listeners if port else []):
+            listener.port = port + number
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -121,9 +123,14 @@ async def _wind_up(farm: Farm) -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def serve(options: Sequence[Options], folder: Path, ready: Callable[[Farm], None], clock: Clock | None = None) -> Farm:
-    """Run a farm in this thread until SIGINT or SIGTERM; `ready` is called when all listen. Returns it, stopped."""
-    farm = Farm(options, folder, clock)
+def serve(
+    options: Sequence[Options], folder: Path, ready: Callable[[Farm], None], clock: Clock | None = None, port: int = 0
+) -> Farm:
+    """Run a farm in this thread until SIGINT or SIGTERM; `ready` is called when all listen. Returns it, stopped.
+
+    `port` is that of the first, the others follow; 0: any free ones. Raises OSError when one is in use.
+    """
+    farm = Farm(options, folder, clock, port)
 
     async def main() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()

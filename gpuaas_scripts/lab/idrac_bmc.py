@@ -123,6 +123,7 @@ class Bmc:
             get(f"{show.ROOT}/SessionService", lambda: show.session_service(m)),
             get(show.SESSIONS, self._sessions),
             ("POST", show.SESSIONS, self._login),
+            ("GET", f"{show.SESSIONS}/([0-9]+)", self._session),
             ("DELETE", f"{show.SESSIONS}/([0-9]+)", self._logout),
             links(f"{show.ROOT}/Systems", show.SYSTEM),
             get(show.SYSTEM, lambda: show.system(m)),
@@ -183,6 +184,12 @@ class Bmc:
         path = f"{show.SESSIONS}/{session.id}"
         document = {"@odata.id": path, "Id": session.id, "UserName": session.user, "Password": None}
         return reply(document, 201, Location=path, X_Auth_Token=token)
+
+    def _session(self, _request: Request, _user: str, id_: str) -> Answer:
+        session = next((session for session in self.access.sessions.values() if session.id == id_), None)
+        if session is None:
+            raise Refusal("SYS403", args=(f"Sessions/{id_}",))
+        return reply({"@odata.id": f"{show.SESSIONS}/{id_}", "Id": id_, "UserName": session.user, "Password": None})
 
     def _logout(self, _request: Request, _user: str, id_: str) -> Answer:
         self.access.close(id_)

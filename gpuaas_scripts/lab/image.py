@@ -36,13 +36,16 @@ def _words(text: str) -> tuple[str, ...]:
 # What a host has before any of our scripts runs (and what the tests themselves need).
 INSTALLED = _words("""
     systemd systemd-sysv systemd-resolved dbus udev cloud-init netplan.io
-    iproute2 iputils-ping iptables openvswitch-switch ethtool udhcpc tcpdump netcat-openbsd
+    iproute2 iputils-ping iptables openvswitch-switch ethtool udhcpc dhcpcd-base tcpdump netcat-openbsd
     openssh-server sudo kmod pciutils util-linux fdisk parted e2fsprogs dosfstools xfsprogs mdadm lvm2 cryptsetup-bin
     nvme-cli dmidecode procps busybox mksh bash dash jq python3
-    curl ca-certificates gpg gpg-agent apt apt-utils
+    curl ca-certificates gpg gpg-agent apt apt-utils initramfs-tools grub2-common
 """)
 # What can be installed inside a running container, from the repository in the image.
-AVAILABLE = _words("dnsmasq openvswitch-switch driverctl rdma-core ibverbs-utils infiniband-diags")
+AVAILABLE = _words("""
+    dnsmasq openvswitch-switch driverctl rdma-core ibverbs-utils infiniband-diags
+    cloud-image-utils libvirt-clients libvirt-daemon-system ovmf qemu-system-x86 qemu-utils virtinst
+""")
 
 _SCRIPT = Path(__file__).parent / "repository.sh"
 # Options of the build machine's apt that reach a mirror; nothing of them stays in the image.

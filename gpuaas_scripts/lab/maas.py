@@ -26,7 +26,7 @@ from .maas_machine import Disk, Machine
 from .maas_machines import MachineStore
 from .maas_results import ResultStore
 from .maas_script import API
-from .maas_scripts import ScriptStore, missing
+from .maas_scripts import ScriptStore, missing, unknown
 from .maas_tags import TagStore
 
 ADMIN = User("admin", "labconsumer:labtoken:labsecret", admin=True)
@@ -37,6 +37,7 @@ _ROUTES = {
     "version": r"version/",
     "describe": r"describe/",
     "users": r"users/",
+    "maas": r"maas/",
     "scripts": r"scripts/",
     "script": r"scripts/(?P<name>[^/]+)",
     "tags": r"tags/",
@@ -65,6 +66,7 @@ class Region:
         self.machines = MachineStore(self.scripts, self.results, clock, seconds)
         self.tags = TagStore(self.machines.machines, self.machines.shown)
         self.machines.known_tags = lambda: set(self.tags.tags)
+        self.settings: dict[str, object] = {"enable_disk_erasing_on_release": False}
         self._lock = threading.RLock()
 
     def add_machine(self, machine: Machine) -> User:
@@ -117,6 +119,8 @@ class Region:
         if route == "users":
             shown = {"username": user.name, "is_superuser": user.admin, "is_local": True}
             return json_response({**shown, "resource_uri": f"{API}/users/{user.name}/"})
+        if route == "maas":
+            return self._setting(request, op, user.admin)
         if route == "scripts":
             return self.scripts.collection(request, op, user.admin)
         if route == "script":
@@ -137,6 +141,17 @@ class Region:
         if route == "results":
             return self.results.collection(request, machine, op)
         return self.results.one(request, machine, words["word"], op)
+
+    def _setting(self, request: Request, op: str | None, admin: bool) -> Response:
+        """`maas/?op=get_config&name=NAME`."""
+        if (request.method, op) != ("GET", "get_config"):
+            return unknown(request, op)
+        if not admin:
+            return text_response(403, "")
+        name = request.get("name") or ""
+        if name not in self.settings:
+            return json_response({name: [f"{name} is not a valid config setting (valid settings are: ...)."]}, 400)
+        return json_response(self.settings[name])
 
     def _metadata(self, user: User | None) -> Response:
         machine = self.machines.machines.get(user.machine) if user else None

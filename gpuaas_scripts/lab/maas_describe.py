@@ -43,6 +43,7 @@ _CALLS = (
         ("read GET", "commission POST commission", "deploy POST deploy", "release POST release", "abort POST abort"),
     ),
     ("Users", (), "users/", ("whoami GET whoami",)),
+    ("Maas", (), "maas/", ("get_config GET get_config",)),
 )
 
 

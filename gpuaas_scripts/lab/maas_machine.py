@@ -59,12 +59,16 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A disk: kernel name, serial, size in bytes."""
+    """A disk: kernel name, serial, size in bytes. `mounts` are the file systems that the storage layout puts on it,
+    `id_path` its path below /dev/disk/by-id where MAAS knows that.
+    """
 
     name: str
     serial: str
     size: int = 480_000_000_000
     model: str = ""
+    mounts: tuple[str, ...] = ()
+    id_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,14 +176,19 @@ def _disk(machine: Machine, number: int, disk: Disk) -> dict[str, Any]:
         "serial": disk.serial,
         "model": disk.model,
         "size": disk.size,
-        "id_path": f"/dev/{disk.name}",
+        "id_path": disk.id_path or f"/dev/{disk.name}",
         "path": f"/dev/disk/by-dname/{disk.name}",
         "tags": ["ssd"],
-        "partitions": [],
+        "partitions": [_partition(mount) for mount in disk.mounts],
         "filesystem": None,
-        "used_for": "Unused",
+        "used_for": f"GPT partitioned with {len(disk.mounts)} partitions" if disk.mounts else "Unused",
         "resource_uri": f"{API}/nodes/{machine.system_id}/blockdevices/{number}/",
     }
+
+
+def _partition(mount: str) -> dict[str, Any]:
+    fstype = "fat32" if mount == "/boot/efi" else "ext4"
+    return {"type": "partition", "filesystem": {"fstype": fstype, "mount_point": mount}}
 
 
 def _interface(machine: Machine, number: int, mac: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A stand-in `racadm` for a folder of PATH, with its state in a file: Dell's outputs without a Dell.
 
 The state file is JSON: `groups` (group → object → value, values, read_only, write_only, pending, unsupported),
-`jobs`, `lockdown`, `ending` (PR19, PR31, PR21 or PR30: how jobs end), `fault` (garbage, hang, library),
+`jobs`, `lockdown`, `power`, `ending` (PR19, PR31, PR21 or PR30: how jobs end), `fault` (garbage, hang, library,
+login, unreachable, no-local), `prompts` (what `-i` prints to ask for the login),
 `trusted` (whether remote racadm trusts the certificate), `refusal_status` and `success_status` (exit
 statuses, which Dell does not document), `calls` (every argument list), `given` (with `-i`: whether
 user and password came by stdin).
@@ -73,6 +74,8 @@ def initial(generation: Generation) -> dict[str, Any]:
         "jobs": {},
         "made": 0,
         "lockdown": False,
+        "power": "ON",
+        "prompts": "",
         "ending": "PR19",
         "fault": "",
         "trusted": False,

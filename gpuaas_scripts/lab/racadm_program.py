@@ -37,6 +37,12 @@ MESSAGES = {
     "PR31": ("Completed with Errors", "Job completed with errors.", 100),
     "PR30": ("Scheduled", "Job processing initialization failure.", 1),
 }
+FAULTS = {
+    "login": "ERROR: Login failed - invalid username or password",
+    "unreachable": "ERROR: Unable to connect to RAC at specified IP address.",
+    "no-local": "ERROR: RACADM is unable to process the requested subcommand because there is no\n"
+    "local RAC configuration to communicate with.",
+}
 CERTIFICATE = "Security Alert: Certificate is invalid - Certificate is not signed by Trusted Third Party"
 GOING_ON = "Continuing execution. Use -S option for racadm to stop execution on certificate-related errors."
 SETUP = "BIOS.Setup.1-1"
@@ -223,6 +229,25 @@ def getversion(_state: dict[str, Any], _words: list[str]) -> None:
     say(" Bios Version             = 2.4.4\n iDRAC Version            = 7.10.50.00")
 
 
+def getsysinfo(state: dict[str, Any], _words: list[str]) -> None:
+    """`getsysinfo`."""
+    info = state["groups"]["SysInformation"]
+    say("System Information:\nSystem Model            = " + info["SystemModelName"]["value"])
+    say("System BIOS Version     = " + info["SystemBiosVersion"]["value"])
+    say(f"Power Status            = {state.get('power', 'ON')}")
+
+
+def help_(state: dict[str, Any], words: list[str]) -> None:
+    """`help BIOS.GROUP.OBJECT`."""
+    group, name = split_target(words[0] if len(words) == 1 else "")
+    entry = group_of(state, group)[1].get(name)
+    if entry is None:
+        raise Refused("RAC1018")
+    values = ";".join(f"{value} - {value}" for value in entry.get("values", []))
+    say(f"{name:<25} -- Setting {name} of the server.\nUsage                     -- {values or 'String'};")
+    say("Required License          -- RACADM\nDependency                -- NA")
+
+
 COMMANDS = {
     "get": get,
     "set": set_,
@@ -230,6 +255,8 @@ COMMANDS = {
     "clearpending": clearpending,
     "serveraction": serveraction,
     "getversion": getversion,
+    "getsysinfo": getsysinfo,
+    "help": help_,
 }
 
 
@@ -248,6 +275,7 @@ def command(state: dict[str, Any], words: list[str]) -> int:
     """One command; its exit status."""
     words, options = remote(words)
     if "-i" in options:
+        sys.stdout.write(state.get("prompts", ""))
         state["given"] = [line.strip() != "" for line in (sys.stdin.readline(), sys.stdin.readline())]
     if "-r" in options and not state["trusted"] and "--nocertwarn" not in options:
         say(CERTIFICATE)
@@ -257,6 +285,9 @@ def command(state: dict[str, Any], words: list[str]) -> int:
     if state["fault"] == "library":
         say("ERROR: RAC1170 : Unable to find the SSL library in the default path.")
         return 0
+    if state["fault"] in FAULTS:
+        say(FAULTS[state["fault"]])
+        return 1
     if state["fault"] == "garbage":
         say("Segmentation fault (core dumped)")
         return 0

@@ -8,7 +8,7 @@ repository=/srv/gpuaas-apt
 keyring=/usr/share/keyrings/gpuaas-lab.gpg
 
 mkdir -p "$repository/pool"
-apt-get -q -y -o Dir::Cache::archives="$repository/pool" install --download-only --reinstall "$@"
+apt-get -q -y -o Dir::Cache::archives="$repository/pool" install --no-install-recommends --download-only --reinstall "$@"
 rm -rf "$repository/pool/partial" "$repository/pool/lock"
 
 cd "$repository"

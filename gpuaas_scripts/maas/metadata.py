@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import yaml
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
 from ..errors import ExitCode, GpuaasError
 from . import fields as kinds
@@ -50,19 +51,22 @@ def read(content: str) -> Mapping[str, object] | None:
     lines = content.splitlines()
     if lines and not lines[0].startswith("#!/"):
         raise ReadError("Must start with shebang.")
-    try:
-        data = _loaded(_block(lines[1:]))
-    except yaml.YAMLError as error:
-        raise ReadError(f"Invalid YAML: {error}") from error
+    data = _loaded(_block(lines[1:]))
     return data if isinstance(data, dict) else None
 
 
 def _loaded(text: str) -> object:
-    """YAML 1.1, as MAAS reads it: quickly, and again for MAAS's own words when it is none."""
+    """YAML 1.1, as MAAS reads it: quickly, and again for MAAS's own words when it is none. Raises ReadError."""
+    import yaml  # here: what was parsed before needs none
+
     try:
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except yaml.YAMLError:
+        pass
+    try:
         return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ReadError(f"Invalid YAML: {error}") from error
 
 
 def _block(lines: list[str]) -> str:
@@ -88,6 +92,7 @@ def normalised(content: str) -> str:
     return content.replace("\r\n", "\n")
 
 
+@lru_cache(maxsize=4096)
 def parse(content: str) -> Metadata:
     """What a script of ours asks of MAAS. Raises MetadataError when MAAS would refuse it, crash on it, or
     silently not do what it says (no block, a key set to nothing that MAAS takes for "leave it").
@@ -174,3 +179,27 @@ def _hardware(value: object) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(item, str) and item for item in found):
         raise ValueError("for_hardware: must be a text with commas, or a list of texts")
     return tuple(found)
+
+
+def as_data(metadata: Metadata) -> dict[str, Any]:
+    """Metadata for JSON, to be kept."""
+    values = asdict(metadata.fields)
+    values["tags"] = sorted(metadata.fields.tags)
+    values["timeout"] = [
+        metadata.fields.timeout.days,
+        metadata.fields.timeout.seconds,
+        metadata.fields.timeout.microseconds,
+    ]
+    return {"name": metadata.name, "fields": values, "keys": sorted(metadata.keys)}
+
+
+def from_data(data: Mapping[str, Any]) -> Metadata:
+    """What `as_data` was given."""
+    values = dict(data["fields"])
+    values["tags"] = frozenset(values["tags"])
+    days, seconds, microseconds = values["timeout"]
+    values["timeout"] = timedelta(days, seconds, microseconds)
+    values["for_hardware"] = tuple(values["for_hardware"])
+    kinds_of = (("script_type", kinds.ScriptType), ("hardware_type", kinds.HardwareType), ("parallel", kinds.Parallel))
+    values |= {key: kind(values[key]) for key, kind in kinds_of}
+    return Metadata(data["name"], Fields(**values), frozenset(data["keys"]))

@@ -46,11 +46,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A script of the site: its name in MAAS and its text; `source` is shown in diffs."""
+    """A script of the site: its name in MAAS and its text; `source` is shown in diffs.
+
+    `parsed` is the text's metadata where it was parsed before.
+    """
 
     name: str
     content: str
     source: str = ""
+    parsed: Metadata | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def plan(site: str, commit: str, wanted: Iterable[Wanted], held: Mapping[str, He
 
 def _change(site: str, commit: str, wanted: Wanted, held: HeldScript | None) -> Change:
     try:
-        metadata = parse(wanted.content)
+        metadata = wanted.parsed or parse(wanted.content)
         if metadata.name != wanted.name:
             raise MetadataError(f"its metadata names {metadata.name}, so that an update would rename the script")
     except MetadataError as error:

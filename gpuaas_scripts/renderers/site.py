@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..artifacts import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..errors import Finding, FindingsError, Location, Severity
 from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
-from . import netplan
-from . import user_data as user_data_format
+from . import cloud_init, netplan
 from .banner import banner
 from .maas_metadata import metadata
 from .quote import QuoteError
@@ -168,24 +167,24 @@ class _Renderer:
 
     def _part(self, artifact: Artifact, head: str) -> str:
         files = [
-            user_data_format.write_file(item.target, self.texts[item.path], mode=item.mode, owner=item.file_owner)
+            cloud_init.write_file(item.target, self.texts[item.path], mode=item.mode, owner=item.file_owner)
             for item in artifact.embeds
             if item.path in self.texts
         ]
         data: dict[str, object] = {}
         packages = artifact.values.get("packages")
-        if isinstance(packages, tuple) and packages:
+        if isinstance(packages, tuple) and packages and not _installs_packages(artifact):
             data |= {"package_update": True, "packages": [str(package) for package in packages]}
         if files:
             data["write_files"] = files
         commands = _start_commands(artifact)
         if commands:
             data["runcmd"] = commands
-        return user_data_format.cloud_config(data, banner=head)
+        return cloud_init.cloud_config(data, banner=head)
 
     def _assembled(self, artifact: Artifact) -> bytes:
         parts = [(f"{part.scope}.yaml", self.texts[part.path]) for part in artifact.embeds]
-        return user_data_format.assemble(parts)
+        return cloud_init.assemble(parts)
 
     def _problem(self, artifact: Artifact, message: str) -> None:
         place = artifact.template.locate(()) if artifact.template else Location(artifact.path)
@@ -194,6 +193,17 @@ class _Renderer:
                 "GS320", Severity.ERROR, f"{artifact.path}: {message}", place, "change the value in the configuration"
             )
         )
+
+
+def _installs_packages(artifact: Artifact) -> bool:
+    """Whether a script of the part takes the packages as a setting: then it installs them, and cloud-init does not."""
+    models = [item.template.model for item in artifact.embeds if item.template is not None]
+    return any(
+        setting.from_ == "packages"
+        for model in models
+        if isinstance(model, ScriptModel)
+        for setting in model.settings.values()
+    )
 
 
 def _start_commands(artifact: Artifact) -> list[list[str]]:

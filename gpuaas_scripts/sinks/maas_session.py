@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ..cache import Cache
 from ..errors import GpuaasError
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 NEEDED = (
     *("NodeScripts", "NodeScript", "NodeScriptResults", "NodeScriptResult", "Tags", "Tag"),
-    *("Machines", "Machine", "Users"),
+    *("Machines", "Machine", "Users", "Maas"),
 )
 """The parts of MAAS's description that are kept; the whole is over 500 kB."""
 
@@ -56,9 +58,13 @@ class MaasSession:
         self._http = http
         self._api: Any = None
 
-    async def open(self) -> None:
-        """Ask for the version, and for the description unless it is known for this URL and version."""
-        answer = await self._send_safely("GET", f"{self.connection.base}version/")
+    async def open(self, early: Future[_Answer | None]) -> None:
+        """Ask for the version, and for the description unless it is known for this URL and version.
+
+        `early` is the answer to a first attempt at the version, None when that led to nothing.
+        """
+        answer = await asyncio.wrap_future(early)
+        answer = answer or await self._send_safely("GET", f"{self.connection.base}version/")
         version = _json(self._what("GET", "version/"), answer)
         if not isinstance(version, Mapping) or "capabilities" not in version:
             raise self._not_maas("version/", "its version is no MAAS's")
@@ -197,10 +203,10 @@ class MaasSession:
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[MaasSession]:
     """An open session, for `async with`. Raises MaasError, LoginError (URL, CA file), GpuaasError (not installed)."""
+    early = _ask_early(connection)
     try:
+        bones()  # now, before anything is sent; and first, since it makes aiohttp quick to import
         import aiohttp
-
-        bones()  # now, before anything is sent
     except ImportError:
         raise GpuaasError("python-libmaas is not installed", hint="pip install 'gpuaas-scripts[maas]'") from None
     verify: ssl.SSLContext | bool = True
@@ -213,8 +219,42 @@ async def connect(connection: Connection) -> AsyncIterator[MaasSession]:
     timeout = aiohttp.ClientTimeout(total=connection.timeout_s)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
         session = MaasSession(connection, http)
-        await session.open()
+        await session.open(early)
         yield session
+
+
+def _ask_early(connection: Connection) -> Future[_Answer | None]:
+    """Ask for the version in a thread, while what speaks with MAAS is imported. No credentials, one attempt, no TLS.
+
+    Whatever goes wrong is left to the attempts that follow.
+    """
+    early: Future[_Answer | None] = Future()
+    base = urlsplit(connection.base)
+    if base.scheme != "http":
+        early.set_result(None)
+        return early
+
+    def ask() -> None:
+        answer = None
+        try:
+            answer = _version_over(base.hostname or "", base.port, f"{base.path}version/", connection.timeout_s)
+        finally:
+            early.set_result(answer)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return early
+
+
+def _version_over(host: str, port: int | None, path: str, timeout_s: float) -> _Answer | None:
+    from http.client import HTTPConnection, HTTPException
+
+    with suppress(OSError, HTTPException, ValueError), closing(HTTPConnection(host, port, timeout=timeout_s)) as http:
+        http.request("GET", path, headers={"Accept": "application/json"})
+        got = http.getresponse()
+        headers = {"X-Maas-Api-Hash": got.getheader("X-Maas-Api-Hash", "")}
+        answer = _Answer(got.status, got.getheader("Content-Type", ""), got.read(), headers)
+        return answer if answer.status == 200 else None
+    return None
 
 
 def _refused(what: str, answer: _Answer, connection: Connection) -> MaasError:

@@ -134,6 +134,38 @@ evidence_summary() {
     skipped "$evidence_skipped" failures "$evidence_failures" warnings "$evidence_warnings"
 }
 
+# evidence_adopt LINE: takes over a line that another run of the script printed, on another machine: prints it and counts
+# it. The line of its summary is not printed; its verdict counts. Returns 1 for text that is no evidence line.
+# shellcheck disable=SC2329 # for scripts that run themselves elsewhere
+evidence_adopt() {
+  local area status check rest
+  area=${1%% *}
+  rest=${1#* }
+  status=${rest%% *}
+  check=${rest#* }
+  check=${check%% *}
+  case $area/$status/$check in
+  GPUAAS_*/status=WARN/check=summary)
+    # nothing was WARN, so something stands on a check that was not PASS
+    if [ "$evidence_warnings" -eq 0 ]; then
+      evidence_blocked="$evidence_blocked adopted"
+    fi
+    return 0
+    ;;
+  GPUAAS_*/status=*/check=summary) return 0 ;;
+  GPUAAS_*/status=PASS/check=?*) ;;
+  GPUAAS_*/status=FAIL/check=?*) evidence_failures=$((evidence_failures + 1)) ;;
+  GPUAAS_*/status=WARN/check=?*) evidence_warnings=$((evidence_warnings + 1)) ;;
+  GPUAAS_*/status=SKIP/check=?*) evidence_skipped=$((evidence_skipped + 1)) ;;
+  GPUAAS_*/status=INFO/check=?*) ;;
+  *) return 1 ;;
+  esac
+  evidence_reported=$((evidence_reported + 1))
+  printf '%s\n' "$1"
+  evidence_lines="$evidence_lines$1
+"
+}
+
 # evidence_report AREA STATUS CHECK DETAIL REMEDIATION: one check's line. An undeclared check or a second
 # report of one is a defect of the script: returns 70.
 evidence_report() {

@@ -92,24 +92,33 @@ _keep_evidence() {
 
 # evidence_line CHECK - the one line of $output about this check; fails when there is none or a second.
 evidence_line() {
-    local found count
-    found=$(grep -E "^GPUAAS_[A-Z0-9_]+ ([^ ]+ )*check=$1( |\$)" <<<"$output" || true)
-    count=$(grep -c . <<<"$found" || true)
-    [ "$count" -eq 1 ] || { fail "check $1: $count evidence lines, one is needed, in:"$'\n'"$output"; return 1; }
-    printf '%s\n' "$found"
+    local line found=() pattern="^GPUAAS_[A-Z0-9_]+ ([^ ]+ )*check=$1( |\$)"
+    while IFS= read -r line; do
+        [[ ! $line =~ $pattern ]] || found+=("$line")
+    done <<<"$output"
+    [ "${#found[@]}" -eq 1 ] ||
+        { fail "check $1: ${#found[@]} evidence lines, one is needed, in:"$'\n'"$output"; return 1; }
+    printf '%s\n' "${found[0]}"
 }
 
 # evidence_field CHECK KEY - one unquoted value of the check's line; fails when absent.
 evidence_field() {
-    local line word
+    local line word words
     line=$(evidence_line "$1") || return 1
-    # xargs takes the quotes off without running anything.
-    while IFS= read -r word; do
+    if [[ ${line//\\?/} == *[\'\"]* ]]; then
+        # quoted in another way than our scripts do: xargs takes the quotes off without running anything
+        mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"$line")
+    else
+        # Without -r, read takes the backslashes off, and a blank after one does not end a word. No process is started.
+        # shellcheck disable=SC2162
+        IFS=' ' read -a words <<<"$line"
+    fi
+    for word in "${words[@]}"; do
         if [[ $word == "$2="* ]]; then
             printf '%s\n' "${word#*=}"
             return 0
         fi
-    done < <(xargs -n 1 printf '%s\n' <<<"$line")
+    done
     fail "check $1 has no $2: $line"
 }
 

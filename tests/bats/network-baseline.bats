@@ -1,13 +1,16 @@
 # gpuaas-slice-network-baseline with real parts: Open vSwitch (userspace datapath), iptables, dnsmasq, systemd.
 # Every check is seen PASS, then with exactly its thing broken.
+# script: gpuaas-slice-network-baseline
 
 load helpers
 
 SCRIPT=gpuaas-slice-network-baseline
 RULE='-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
 UNIT=/etc/systemd/system/gpuaas-slice-network-baseline.service
-CHECKS='historical_service ovs bridge bridge_up bridge_address ip_forward_file ip_forward nat uplink tmfifo_address
-    tmfifo_peer dnsmasq_config dnsmasq service'
+CHAIN=GPUAAS-SLICE-ISOLATION
+TIMER_DROP_IN=/etc/systemd/system/gpuaas-slice-network-repair.timer.d/lab.conf
+CHECKS='historical_service ovs bridge bridge_mac bridge_up bridge_address guest_flows isolation isolation_jumps isolation_ipv6
+    ip_forward_file ip_forward nat uplink tmfifo_address tmfifo_peer dnsmasq_config dnsmasq service repair'
 
 # install_files: what cloud-init would write, before the package dnsmasq is there.
 install_files() {
@@ -21,8 +24,12 @@ setup_file() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends dnsmasq >/var/log/apt-dnsmasq 2>&1
     # the container may have run this file before, for another shell
     if [ ! -e /sys/class/net/uplink0 ]; then
-        ip link add uplink0 type veth peer name router0
-        ip link set router0 up
+        # the world behind the uplink; it has no route back to the guests' network
+        ip netns add world
+        ip link add uplink0 type veth peer name router0 netns world
+        ip -n world link set lo up
+        ip -n world address add 198.51.100.1/24 dev router0
+        ip -n world link set router0 up
         ip address add 198.51.100.11/24 dev uplink0
         ip link set uplink0 up
         ip route add default via 198.51.100.1 dev uplink0
@@ -31,14 +38,31 @@ setup_file() {
         ip -n dpu address add 192.168.100.2/30 dev dpu0
         ip -n dpu link set dpu0 up
     fi
+    # the real timer has a test of its own; in all others it must not mend what is broken on purpose
+    mkdir -p "${TIMER_DROP_IN%/*}"
+    printf '[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1d\n' >"$TIMER_DROP_IN"
     systemctl daemon-reload
+}
+
+# installed: what the unit files and the delivered files are, as text.
+installed() {
+    ls -l --time-style=full-iso /etc/systemd/system /run/systemd/system/*.timer 2>/dev/null || true
+    (cd "$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root" && find . -type f -exec sha256sum {} +) >/run/wanted
+    (cd / && sha256sum --check --quiet /run/wanted 2>/dev/null) || echo 'not as delivered'
+    stat -c '%a %u' /etc/gpuaas/node.env
+    sha256sum /etc/gpuaas/node.env
 }
 
 # Each test starts from a host on which all is right; one that has made this wrong is put right here.
 setup() {
-    install_files
-    systemctl start openvswitch-switch.service
-    systemctl reset-failed dnsmasq.service 2>/dev/null || true
+    # a daemon-reload lasts longer than most tests
+    if [ "$(installed)" != "$(cat /run/installed 2>/dev/null)" ]; then
+        install_files
+        systemctl daemon-reload
+        installed >/run/installed
+    fi
+    systemctl reset-failed
+    systemctl start openvswitch-switch.service gpuaas-slice-network-baseline.service dnsmasq.service
     "$INSTALLED" >"$BATS_TEST_TMPDIR/setup" 2>&1 || fail "setup: $(cat "$BATS_TEST_TMPDIR/setup")"
 }
 
@@ -48,8 +72,22 @@ teardown() {
     rm -f /etc/dnsmasq.d/broken.conf /etc/systemd/system/gpuaas-slice-host-net-baseline.service
     rm -f /usr/local/sbin/gpuaas-slice-host-net-baseline
     rm -rf /var/lib/gpuaas/retired
-    for name in iptables ovs-vsctl systemctl ip sysctl; do rm -f "/usr/local/bin/$name"; done
-    systemctl daemon-reload
+    if [ "$(systemctl is-active gpuaas-slice-host-net-baseline.service)" = active ]; then
+        systemctl daemon-reload
+        systemctl stop gpuaas-slice-host-net-baseline.service
+    fi
+    for name in iptables iptables-restore ip6tables ip6tables-restore ovs-vsctl ovs-ofctl systemctl ip sysctl sleep; do
+        rm -f "/usr/local/bin/$name"
+    done
+    stop_servers
+    for name in guest1 guest2; do
+        [ ! -e "/sys/class/net/v$name" ] || ip link delete "v$name"
+    done
+    for name in guest1 guest2 dpu1; do ip netns delete "$name" 2>/dev/null || true; done
+    ovs-vsctl --if-exists del-port ovsbr0 vguest1 -- --if-exists del-port ovsbr0 vguest2
+    iptables -w -F FORWARD
+    iptables -w -F INPUT
+    iptables -w -P FORWARD ACCEPT
     [ ! -e /sys/class/net/other0 ] || ip link delete other0
     [ ! -e /sys/class/net/away0 ] || ip link set away0 name tmfifo_net0
     ip -n dpu link set dpu0 up
@@ -65,10 +103,16 @@ nothing() {
     systemctl stop gpuaas-slice-network-baseline.service dnsmasq.service
     ovs-vsctl --if-exists del-br ovsbr0
     iptables -w -t nat -F POSTROUTING
+    for command in iptables ip6tables; do
+        "$command" -w -F INPUT
+        "$command" -w -F FORWARD
+        "$command" -w -F "$CHAIN"
+        "$command" -w -X "$CHAIN"
+    done
     echo 0 >/proc/sys/net/ipv4/ip_forward
     ip address flush dev tmfifo_net0
     ip link set tmfifo_net0 down
-    systemctl disable gpuaas-slice-network-baseline.service 2>/dev/null
+    systemctl disable --now gpuaas-slice-network-baseline.service gpuaas-slice-network-repair.timer 2>/dev/null
 }
 
 # state: all that the script may change, as text.
@@ -77,9 +121,12 @@ state() {
     ip -o address show | grep -v ' lo ' | sed 's/valid_lft.*//; s/ tentative//'
     ip -o link show | sed 's/^[0-9]*: //; s/state [A-Z]*//'
     iptables -w -t nat -S
+    iptables -w -S
+    ip6tables -w -S
+    ovs-ofctl --no-stats dump-flows ovsbr0 2>/dev/null || true
     cat /proc/sys/net/ipv4/ip_forward
     systemctl is-enabled gpuaas-slice-network-baseline.service || true
-    systemctl show -p ActiveState,MainPID dnsmasq.service
+    systemctl show -p ActiveState dnsmasq.service
     ls /etc/systemd/system /usr/local/sbin
 }
 
@@ -145,7 +192,8 @@ shadow() {
     before=$(state)
     baseline --dry-run
     [ "$status" -eq 3 ] || fail "exit status $status: $output $stderr"
-    for check in bridge bridge_up bridge_address ip_forward nat tmfifo_address dnsmasq service; do
+    for check in bridge bridge_mac bridge_up bridge_address guest_flows isolation isolation_jumps isolation_ipv6 ip_forward \
+        nat tmfifo_address dnsmasq service repair; do
         assert_evidence "$check" WARN 'dry run: would *'
     done
     [ "$(evidence_field summary status)" = WARN ]
@@ -168,7 +216,7 @@ shadow() {
     [ "$status" -eq 2 ]
     [ -z "$output" ]
     [[ $stderr == *'unknown argument: --dryrun'* ]]
-    [ "$(state)" = "$before" ]
+    diff <(printf '%s\n' "$before") <(state)
 }
 
 # --- bad input ---
@@ -183,14 +231,15 @@ shadow() {
 
 @test "missing commands are named all at once" {
     mkdir "$BATS_TEST_TMPDIR/bin"
-    for name in sh dash bash busybox awk date flock grep id ip mkdir mv ping sleep ss stat sysctl systemctl tail timeout; do
+    for name in sh dash bash busybox awk date flock grep id ip ip6tables-restore iptables-restore mkdir mv ping sleep sort \
+        ss stat sysctl systemctl tail timeout; do
         ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"
     done
     path=$(script_path "$SCRIPT")
     _shell_words
     run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path"
     [ "$status" -eq 1 ]
-    [[ $stderr == *'missing commands: dnsmasq iptables ovs-vsctl;'* ]]
+    [[ $stderr == *'missing commands: dnsmasq ip6tables iptables ovs-ofctl ovs-vsctl;'* ]]
 }
 
 @test "node.env: missing, not root's, open to others, cut off, broken, lacking a key: each refused with what to do" {
@@ -281,6 +330,7 @@ shadow() {
     ovs-vsctl del-br ovsbr0
     # stopped in mid-air: the database takes the bridge, nobody makes it
     pkill -STOP ovs-vswitchd
+    shadow sleep 'exit 0'
     ovs-vsctl --no-wait add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
     baseline --no-systemd
     pkill -CONT ovs-vswitchd
@@ -354,7 +404,7 @@ shadow() {
 }
 
 @test "nat: a table that cannot be read is FAIL; a rule of another form does not count; a double one is WARN" {
-    shadow iptables 'exit 4'
+    shadow iptables 'case "$*" in *"-t nat"*) exit 4 ;; esac'
     baseline
     only_fails nat
     rm /usr/local/bin/iptables
@@ -375,7 +425,7 @@ with_setting() {
     export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
     mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE"
     grep -q "^readonly $1=" "$path"
-    sed "s|^readonly $1=.*|readonly $1='$2'|" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/$SCRIPT"
+    sed "s#^readonly $1=.*#readonly $1='$2'#" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/$SCRIPT"
 }
 
 @test "nat: turned off in the configuration it is SKIP, a rule that is there all the same is WARN" {
@@ -435,7 +485,7 @@ with_setting() {
 @test "tmfifo_address: an interface that stays down is FAIL, also where it has its address" {
     ip link set tmfifo_net0 down
     baseline --dry-run
-    assert_evidence tmfifo_address WARN 'dry run: would set tmfifo_net0 up*'
+    assert_evidence tmfifo_address WARN 'dry run: would mend: tmfifo_net0 is down'
     shadow ip 'case "$*" in *"link set"*tmfifo_net0*) exit 0 ;; esac'
     baseline
     only_fails tmfifo_address
@@ -469,6 +519,7 @@ with_setting() {
     [ "$status" -eq 0 ]
     systemctl stop dnsmasq.service
     shadow systemctl 'case "$*" in "restart dnsmasq.service") exit 0 ;; esac'
+    shadow sleep 'exit 0'
     baseline
     only_fails dnsmasq
 }
@@ -481,6 +532,352 @@ with_setting() {
     rm /usr/local/bin/systemctl "$UNIT"
     baseline
     only_warns service
+}
+
+@test "repair: no timer is WARN, one that cannot be enabled or does not run is FAIL" {
+    systemctl disable --now gpuaas-slice-network-repair.timer 2>/dev/null
+    shadow systemctl 'case "$*" in "enable --now gpuaas-slice-network-repair.timer") exit 0 ;; esac'
+    baseline
+    only_fails repair
+    rm /usr/local/bin/systemctl
+    systemctl enable gpuaas-slice-network-repair.timer 2>/dev/null
+    shadow systemctl 'case "$*" in "enable --now gpuaas-slice-network-repair.timer") exit 0 ;; esac'
+    baseline
+    only_fails repair
+    assert_evidence repair FAIL '*enabled, but inactive'
+    rm /usr/local/bin/systemctl /etc/systemd/system/gpuaas-slice-network-repair.timer
+    baseline
+    only_warns repair
+}
+
+# --- what guests may reach ---
+
+# stop_servers: ends what serve has started.
+stop_servers() {
+    local pid
+    [ -e /run/servers ] || return 0
+    while read -r pid; do kill "$pid" 2>/dev/null || true; done </run/servers
+    rm -f /run/servers
+}
+
+# serve NAMESPACE|- PORT...: in the namespace (-: the host) says its name to everybody who connects to a TCP port.
+serve() {
+    local name=$1 run=(ip netns exec "$1")
+    shift
+    [ "$name" != - ] || run=()
+    "${run[@]}" python3 -c 'import selectors, socket, sys
+selector = selectors.DefaultSelector()
+for port in sys.argv[2:]:
+    server = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True)
+    selector.register(server, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in selector.select():
+        client, _ = key.fileobj.accept()
+        client.sendall(sys.argv[1].encode())
+        client.close()' "$name" "$@" >"$BATS_TEST_TMPDIR/serve-$name" 3>&- &
+    echo $! >>/run/servers
+    until grep -q ready "$BATS_TEST_TMPDIR/serve-$name"; do sleep 0.02; done
+}
+
+# reach NAMESPACE ADDRESS:PORT...: prints each target that gave an answer, all tried at once.
+reach() {
+    local name=$1
+    shift
+    ip netns exec "$name" python3 -c 'import socket, sys, threading
+def attempt(target):
+    address, _, port = target.rpartition(":")
+    try:
+        with socket.create_connection((address, int(port)), timeout=1.5) as connection:
+            if connection.recv(9):
+                found.add(target)
+    except OSError:
+        pass
+found = set()
+threads = [threading.Thread(target=attempt, args=[target]) for target in sys.argv[1:]]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(" ".join(target for target in sys.argv[1:] if target in found))' "$@"
+}
+
+# guest NAME ADDRESS MAC: a guest on the bridge.
+guest() {
+    ip netns add "$1"
+    ip link add "v$1" type veth peer name eth0 netns "$1" address "$3"
+    # the userspace datapath reads a copy: the kernel must not answer on this interface itself, as it does not with its own
+    echo 8 >"/proc/sys/net/ipv4/conf/v$1/arp_ignore"
+    echo 1 >"/proc/sys/net/ipv6/conf/v$1/disable_ipv6"
+    ovs-vsctl --may-exist add-port ovsbr0 "v$1"
+    ip link set "v$1" up
+    ip -n "$1" address add "$2/24" dev eth0
+    ip -n "$1" link set eth0 up
+    # and it passes on checksums that a virtual interface leaves to its hardware
+    ip netns exec "$1" ethtool -K eth0 tx off >/dev/null
+    ethtool -K ovsbr0 tx off >/dev/null
+    ip -n "$1" route add default via 10.100.0.1
+}
+
+# neighbourhood: two guests, the DPU, and a world with the internet (192.0.2.80), the management network
+# (203.0.113.5), denied ones (192.0.2.200; 10.55.0.1 and 100.64.0.9, which are private; 192.0.2.70, which only a
+# route of the host names) and allowed ones (10.66.0.1; 192.0.2.100).
+neighbourhood() {
+    local address
+    guest guest1 10.100.0.51 02:00:00:00:00:51
+    guest guest2 10.100.0.52 02:00:00:00:00:52
+    for address in 192.0.2.80 203.0.113.5 192.0.2.200 10.55.0.1 100.64.0.9 192.0.2.70 10.66.0.1 192.0.2.100; do
+        ip -n world address replace "$address/32" dev lo
+    done
+    ip route replace 192.0.2.64/29 via 198.51.100.1
+    serve world 80
+    serve guest2 80
+    serve dpu 80
+    serve - 8080
+}
+
+INTERNET='192.0.2.80:80 10.66.0.1:80 192.0.2.100:80'
+FORBIDDEN='10.100.0.1:8080 198.51.100.11:8080 192.168.100.1:8080 192.168.100.2:80 198.51.100.1:80 203.0.113.5:80
+    192.0.2.200:80 192.0.2.70:80 10.55.0.1:80 100.64.0.9:80 10.100.0.52:80'
+
+@test "isolation: packets of a guest reach the internet and what is allowed, and nothing else" {
+    neighbourhood
+    ip -n dpu route replace default via 192.168.100.1
+    baseline
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    got=$(reach guest1 $INTERNET $FORBIDDEN)
+    [ "$got" = "$INTERNET" ] || fail "reached: $got"
+    # DNS of the host, by UDP and TCP; the host reaches its guests (the node agent's ssh)
+    ip netns exec guest1 python3 -c 'import socket, struct
+query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\x07version\x04bind\x00" + struct.pack(">2H", 16, 3)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.settimeout(3)
+udp.sendto(query, ("10.100.0.1", 53))
+assert udp.recv(512)[:2] == b"\x00\x07"
+socket.create_connection(("10.100.0.1", 53), timeout=3).close()'
+    [ "$(reach_from_host 10.100.0.52 80)" = guest2 ]
+    # the other colour: without the chain and the flows all of it is open
+    iptables -F "$CHAIN"
+    ovs-ofctl --bundle replace-flows ovsbr0 - <<<'actions=NORMAL'
+    got=$(reach guest1 $INTERNET $FORBIDDEN)
+    [ "$got" = "$(echo $INTERNET $FORBIDDEN)" ] || fail "not reached without the rules: $got"
+    baseline
+    got=$(reach guest1 $INTERNET $FORBIDDEN)
+    [ "$got" = "$INTERNET" ] || fail "reached: $got"
+}
+
+# reach_from_host ADDRESS PORT: prints what is said there.
+reach_from_host() {
+    python3 -c 'import socket, sys
+print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).recv(9).decode())' "$@"
+}
+
+@test "isolation: another source address, IPv6 and the world do not get through either" {
+    neighbourhood
+    ip -n world route replace 10.100.0.0/24 via 198.51.100.11
+    ip -n world route replace 10.77.0.0/24 via 198.51.100.11
+    # a guest that takes an address outside of the guests' network
+    ip -n guest1 address add 10.77.0.1/24 dev eth0
+    ip -n guest1 route replace 192.0.2.80/32 via 10.100.0.1 src 10.77.0.1
+    ip route replace 10.77.0.0/24 dev ovsbr0
+    [ -z "$(reach guest1 192.0.2.80:80)" ]
+    # the host's link-local address
+    link_local=fe80::1
+    ip -6 address replace "$link_local/64" dev ovsbr0 nodad
+    ip -n guest1 -6 address replace fe80::51/64 dev eth0 nodad
+    [ -z "$(reach guest1 "$link_local%eth0:8080")" ]
+    # from outside to a guest
+    [ -z "$(reach world 10.100.0.52:80)" ]
+    # the other colour
+    iptables -F "$CHAIN"
+    ip6tables -F "$CHAIN"
+    [ "$(reach guest1 192.0.2.80:80 "$link_local%eth0:8080")" = "192.0.2.80:80 $link_local%eth0:8080" ]
+    [ "$(reach world 10.100.0.52:80)" = 10.100.0.52:80 ]
+    ip -n world route delete 10.100.0.0/24
+    ip -n world route delete 10.77.0.0/24
+    ip route delete 10.77.0.0/24
+}
+
+@test "isolation: it also carries guests where the policy of FORWARD is DROP, as with Docker" {
+    neighbourhood
+    iptables -P FORWARD DROP
+    [ "$(reach guest1 192.0.2.80:80)" = 192.0.2.80:80 ]
+}
+
+@test "isolation: a rule lost or added is put right; where that does not work it is FAIL" {
+    iptables -D "$CHAIN" 7
+    baseline
+    assert_evidence isolation PASS
+    [ "$(evidence_summary changes)" -eq 1 ]
+    iptables -I "$CHAIN" 1 -j ACCEPT
+    baseline --dry-run
+    assert_evidence isolation WARN 'dry run: would set the rules *'
+    [ "$(iptables -S "$CHAIN" | sed -n 2p)" = "-A $CHAIN -j ACCEPT" ]
+    shadow iptables-restore 'cat >/dev/null; exit 0'
+    baseline
+    only_fails isolation
+    rm /usr/local/bin/iptables-restore
+    shadow iptables 'case "$*" in "-w 30 -S") exit 4 ;; esac'
+    baseline
+    only_fails isolation
+    assert_evidence isolation_jumps SKIP 'stands on isolation, which is FAIL'
+    rm /usr/local/bin/iptables
+    shadow ip 'case "$*" in *"route show table main"*) exit 2 ;; esac'
+    baseline
+    only_fails isolation
+}
+
+@test "isolation: a route that comes later is denied with the next run" {
+    ip route add 192.0.2.72/29 via 198.51.100.1
+    baseline
+    assert_evidence isolation PASS
+    iptables -S "$CHAIN" | grep -Fx -- "-A $CHAIN -d 192.0.2.72/29 -j REJECT --reject-with icmp-port-unreachable"
+    ip route delete 192.0.2.72/29 via 198.51.100.1
+    # half of the internet is how a VPN takes the default route: guests may go there
+    ip route add 128.0.0.0/1 via 198.51.100.1
+    baseline
+    run ! grep -F 128.0.0.0/1 <(iptables -S "$CHAIN")
+    ip route delete 128.0.0.0/1
+}
+
+@test "isolation_jumps: missing, behind another rule, or doubled is put right; where that does not work it is FAIL" {
+    iptables -D INPUT -i ovsbr0 -j "$CHAIN"
+    baseline
+    assert_evidence isolation_jumps PASS
+    iptables -I FORWARD 1 -j ACCEPT
+    iptables -A FORWARD -i ovsbr0 -j "$CHAIN"
+    baseline
+    assert_evidence isolation_jumps PASS
+    [ "$(iptables -S FORWARD | sed -n '2,$p')" = "-A FORWARD -i ovsbr0 -j $CHAIN
+-A FORWARD -o ovsbr0 -j $CHAIN
+-A FORWARD -j ACCEPT" ]
+    [ "$(iptables -S INPUT | sed -n 2p)" = "-A INPUT -i ovsbr0 -j $CHAIN" ]
+    iptables -D FORWARD -o ovsbr0 -j "$CHAIN"
+    baseline --dry-run
+    assert_evidence isolation_jumps WARN 'dry run: would lead *'
+    shadow iptables-restore 'cat >/dev/null; exit 0'
+    baseline
+    only_fails isolation_jumps
+}
+
+@test "isolation_ipv6: put right; where that does not work or cannot be read it is FAIL" {
+    ip6tables -D INPUT -i ovsbr0 -j "$CHAIN"
+    baseline
+    assert_evidence isolation_ipv6 PASS
+    [ "$(ip6tables -S INPUT | sed -n 2p)" = "-A INPUT -i ovsbr0 -j $CHAIN" ]
+    ip6tables -F "$CHAIN"
+    shadow ip6tables-restore 'cat >/dev/null; exit 0'
+    baseline
+    only_fails isolation_ipv6
+    shadow ip6tables 'exit 4'
+    baseline
+    only_fails isolation_ipv6
+}
+
+@test "guest_flows: other flows are replaced; where that does not work it is FAIL" {
+    ovs-ofctl add-flow ovsbr0 'priority=200,actions=NORMAL'
+    baseline
+    assert_evidence guest_flows PASS
+    [ "$(ovs-ofctl --no-stats dump-flows ovsbr0 | wc -l)" -eq 4 ]
+    ovs-ofctl del-flows ovsbr0
+    shadow ovs-ofctl 'case "$*" in *replace-flows*) cat >/dev/null; exit 0 ;; esac'
+    baseline
+    only_fails guest_flows
+}
+
+@test "bridge_mac: kept when ports come; where it cannot be pinned it is FAIL, and the flows stand on it" {
+    mac=$(cat /sys/class/net/ovsbr0/address)
+    guest guest1 10.100.0.51 02:00:00:00:00:51
+    ip link set vguest1 address 00:00:00:00:00:01
+    baseline
+    assert_evidence bridge_mac PASS "ovsbr0 keeps $mac"
+    ovs-vsctl remove bridge ovsbr0 other_config hwaddr
+    shadow ovs-vsctl 'case "$*" in *hwaddr=*) exit 0 ;; esac'
+    baseline
+    only_fails bridge_mac
+    assert_evidence guest_flows SKIP 'stands on bridge_mac, which is FAIL'
+}
+
+# --- repair ---
+
+# eventually CODE: waits for up to ten seconds until CODE succeeds.
+eventually() {
+    local try
+    for try in $(seq 100); do
+        ! bash -c "$1" >/dev/null 2>&1 || return 0
+        sleep 0.1
+    done
+    fail "not so after ten seconds ($try): $1"
+}
+
+@test "the repair timer mends what a firewall flush took, and a tmfifo interface that comes late" {
+    sed 's/=60$/=2/; s/=5$/=10ms/' "${TIMER_DROP_IN%.d/*}" >/run/systemd/system/gpuaas-slice-network-repair.timer
+    mv "${TIMER_DROP_IN%.d/*}" "$TIMER_DROP_IN" "$BATS_TEST_TMPDIR"
+    run ! grep -F gpuaas <(systemd-analyze verify gpuaas-slice-network-repair.service gpuaas-slice-network-repair.timer 2>&1)
+    systemctl daemon-reload
+    ip link set tmfifo_net0 down
+    ip link set tmfifo_net0 name away0
+    systemctl restart gpuaas-slice-network-repair.timer
+    for table in filter nat; do iptables -t "$table" -F; done
+    iptables -X
+    ip6tables -F
+    eventually "iptables -C INPUT -i ovsbr0 -j $CHAIN && ip6tables -C INPUT -i ovsbr0 -j $CHAIN"
+    eventually 'iptables -t nat -C POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
+    ip link set away0 name tmfifo_net0
+    eventually "$INSTALLED --dry-run --no-systemd"
+    [ "$(ip -4 -o address show dev tmfifo_net0 | awk '{print $4}')" = 192.168.100.1/30 ]
+    systemctl stop gpuaas-slice-network-repair.timer
+    rm /run/systemd/system/gpuaas-slice-network-repair.timer
+    mv "$BATS_TEST_TMPDIR/lab.conf" "$TIMER_DROP_IN"
+    # a run that finds nothing to do says nothing
+    systemctl start gpuaas-slice-network-repair.service
+    journalctl --sync
+    run -0 systemctl show -p InvocationID --value gpuaas-slice-network-repair.service
+    run journalctl --no-pager -q -o cat "_SYSTEMD_INVOCATION_ID=$output"
+    [ -z "$output" ] || fail "$output"
+}
+
+@test "a restart, and a stop and start, of Open vSwitch bring the network back by themselves" {
+    timeout 60 systemctl restart gpuaas-slice-network-baseline.service
+    systemctl stop gpuaas-slice-network-repair.timer
+    timeout 60 systemctl restart openvswitch-switch.service
+    eventually 'ip -4 -o address show dev ovsbr0 | grep -F 10.100.0.1/24 && ovs-ofctl dump-flows ovsbr0 | grep -F actions=drop'
+    eventually 'systemctl is-active --quiet gpuaas-slice-network-baseline.service'
+    timeout 60 systemctl stop openvswitch-switch.service
+    [ "$(systemctl is-active gpuaas-slice-network-baseline.service)" = inactive ]
+    timeout 60 systemctl start openvswitch-switch.service
+    eventually 'ip -4 -o address show dev ovsbr0 | grep -F 10.100.0.1/24 && ovs-ofctl dump-flows ovsbr0 | grep -F actions=drop'
+    systemctl start gpuaas-slice-network-repair.timer
+    eventually "$INSTALLED --dry-run"
+}
+
+@test "tmfifo: a second BlueField gets its own address and MAC address" {
+    ip netns add dpu1
+    ip link add tmfifo_net1 type veth peer name dpu0 netns dpu1
+    ip -n dpu1 address add 192.168.101.2/30 dev dpu0
+    ip -n dpu1 link set dpu0 up
+    baseline
+    only_warns tmfifo_address
+    assert_evidence tmfifo_address WARN 'tmfifo_net1 is in no network.tmfifo *'
+    with_setting TMFIFO_MORE 'tmfifo_net1|192.168.101.1/30|192.168.101.2|02:00:00:00:01:01'
+    baseline
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    assert_evidence tmfifo_address PASS '*tmfifo_net0 tmfifo_net1'
+    assert_evidence tmfifo_peer PASS '*192.168.100.2 on tmfifo_net0 192.168.101.2 on tmfifo_net1'
+    [ "$(cat /sys/class/net/tmfifo_net1/address)" = 02:00:00:00:01:01 ]
+    [ "$(ip -4 -o address show dev tmfifo_net1 | awk '{print $4}')" = 192.168.101.1/30 ]
+    baseline
+    [ "$(evidence_summary changes)" -eq 0 ]
+    # two cards with one MAC address, as they come
+    ip link set tmfifo_net1 address "$(cat /sys/class/net/tmfifo_net0/address)"
+    with_setting TMFIFO_MORE 'tmfifo_net1|192.168.101.1/30|192.168.101.2|-'
+    baseline
+    only_warns tmfifo_address
+    assert_evidence tmfifo_address WARN 'tmfifo_net1 has the MAC address * of another card'
+    # one that does not take it
+    shadow ip 'case "$*" in *"link set"*address*) exit 0 ;; esac'
+    with_setting TMFIFO_MORE 'tmfifo_net1|192.168.101.1/30|192.168.101.2|02:00:00:00:01:01'
+    baseline
+    only_fails tmfifo_address
+    ip link delete tmfifo_net1
 }
 
 # --- services ---

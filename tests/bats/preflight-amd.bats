@@ -1,5 +1,6 @@
 # The preflight on an AMD machine whose BMC is no iDRAC.
 # host: amd
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

@@ -1,5 +1,6 @@
 # The preflight on j22u05 as it was found: virtualization, logical processors and SR-IOV off in the BIOS.
 # host: j22u05-before-bios
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

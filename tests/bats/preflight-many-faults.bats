@@ -1,6 +1,7 @@
 # The preflight on a machine with several faults at once: a GPU missing, no RACADM, lockdown, and block devices
 # with odd names.
 # host: many-faults
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

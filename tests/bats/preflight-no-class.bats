@@ -1,5 +1,6 @@
 # The preflight on a machine of no hardware class.
 # host: no-class
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

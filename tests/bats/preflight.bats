@@ -1,6 +1,7 @@
 # 50-gpuaas-slice-firmware-preflight on a machine where everything is right: every check is seen PASS,
 # then with exactly its thing broken.
 # host: j22u05-after-bios
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

@@ -1,30 +1,57 @@
-"""Every bats file under tests/bats, under every shell, each in a container of its own on its fixture host."""
+"""Every bats file under tests/bats, under every shell, each in a container of its own on its fixture host.
+
+The containers are started by a few threads as soon as the first test asks, and each test waits for its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gpuaas_scripts.lab.bats import BatsFile, Shell, bats_mounts, discover, run_bats
-from gpuaas_scripts.lab.container import Container
-from gpuaas_scripts.lab.hosts import load_host
+from gpuaas_scripts.cli.test import scripts_of
+from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Shell, discover
+from gpuaas_scripts.lab.colours import as_text, table
+from gpuaas_scripts.lab.engine import Engine
+from gpuaas_scripts.lab.image import ImageRef
+from gpuaas_scripts.lab.suite import Suite
 
 REPO = Path(__file__).parents[2]
 FILES = discover(REPO / "tests/bats")
-
-Boot = Callable[..., AbstractContextManager[Container]]
+ALL = {(file.path, str(shell)) for file in FILES for shell in Shell}
 
 pytestmark = pytest.mark.container
+
+Runs = dict[tuple[str, str], Future[BatsResult]]
+
+
+@pytest.fixture(scope="module")
+def runs(engine: Engine, image: ImageRef, generated: Path, request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """The runs that the chosen tests need, under way."""
+    suite = Suite(engine, image, REPO / "tests/bats", REPO / "tests/hosts", generated)
+    chosen = [item for item in request.session.items if getattr(item, "originalname", "") == "test_bats"]
+    params = [item.callspec.params for item in chosen if isinstance(item, pytest.Function)]
+    wanted: list[tuple[BatsFile, Shell]] = [(one["file"], one["shell"]) for one in params]
+    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+        yield {(file.path, str(shell)): pool.submit(suite.run, file, shell) for file, shell in wanted}
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("shell", list(Shell))
 @pytest.mark.parametrize("file", FILES, ids=[file.path for file in FILES])
-def test_bats(lab: Boot, generated: Path, file: BatsFile, shell: Shell) -> None:
-    host = load_host(REPO / "tests/hosts" / file.host) if file.host else None
-    mounts = bats_mounts(REPO / "tests/bats", generated)
-    with lab(host=host, mounts=mounts, name=shell.value) as container:
-        [result] = run_bats(container, [file.path], shells=[shell], site="lab")
+def test_bats(runs: Runs, file: BatsFile, shell: Shell) -> None:
+    result = runs[file.path, str(shell)].result()
     assert result.passed, result.report()
+
+
+def test_every_check_has_been_seen_right_and_broken(runs: Runs, generated: Path) -> None:
+    if set(runs) != ALL:
+        pytest.skip("only some of the bats files were run")
+    evidence = [line for run in runs.values() for line in run.result().evidence]
+    rows = table(scripts_of(generated, sorted({file.site for file in FILES})), evidence)
+    assert len(rows) > 30
+    gaps = [row for row in rows if not row.complete]
+    assert not gaps, f"not seen in both colours:\n{as_text(gaps)}"

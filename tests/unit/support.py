@@ -208,7 +208,7 @@ def only_own_templates() -> Iterator[None]:
     """Leave the packaged templates out, so that a test stands on the templates it wrote."""
     empty = Path(_SCRATCH.name, "templates")
     empty.mkdir(exist_ok=True)
-    with patch("gpuaas_scripts.templates.packaged_folder", return_value=empty):
+    with patch("gpuaas_scripts.folders.packaged_templates", return_value=empty):
         yield
 
 

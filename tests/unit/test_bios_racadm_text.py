@@ -12,6 +12,7 @@ from gpuaas_scripts.bios.racadm_text import (
     parse_clear,
     parse_create,
     parse_get,
+    parse_queue,
     parse_set,
     parse_view,
     unfold,
@@ -215,3 +216,22 @@ def test_no_text_is_a_success_without_status_0(text: str, status: int) -> None:
     answers = [parse_set(text, status), parse_clear(text, status), parse_create(text, status).judged]
     answers += [parse_view(text, status).judged, parse_get(text, status).judged]
     assert all(judged.meaning is not Meaning.SUCCESS for judged in answers)
+
+
+HEADING = VIEW.split("[")[0]
+
+
+@pytest.mark.parametrize("text", [HEADING, WARNING + HEADING, "ParseComplete  \n\n" + HEADING, HEADING + "-" * 58])
+def test_a_queue_without_jobs(text: str) -> None:
+    queue = parse_queue(text, 0)
+    assert (queue.judged.meaning, queue.jobs) == (Meaning.SUCCESS, ())
+
+
+@pytest.mark.parametrize(("text", "status"), [(HEADING, 1), ("", 0), (WARNING, 0), (HEADING + "Out of memory\n", 0)])
+def test_what_is_no_queue(text: str, status: int) -> None:
+    assert parse_queue(text, status).judged.meaning is not Meaning.SUCCESS
+
+
+def test_a_queue_with_jobs_and_the_entry_that_is_none() -> None:
+    clear = "[Job ID=JID_CLEARALL]\nJob Name=CLEARALL\nStatus=Pending\nMessage=[]\n"
+    assert [job.id for job in parse_queue(VIEW + clear, 0).jobs] == ["JID_782384188487"]

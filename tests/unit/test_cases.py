@@ -103,7 +103,7 @@ def test_excerpt_points_at_the_value() -> None:
         "site-configs/nodes/one/n1.yaml:5:3: error[GS101]: unknown key 'adress'",
         "  5 |   adress: 192.0.2.7",
         "    |   ^^^^^^",
-        "    = hint: did you mean 'address'? known: address, certificate_sha256, ipmi, mac, redfish",
+        "    = hint: did you mean 'address'? known: address, certificate_sha256, ipmi, mac, port, redfish",
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from gpuaas_scripts.checks import cloud_config, cloud_merging, cloud_schema, data_formats, shapes, tools
 from gpuaas_scripts.checks.base import Skip, Text, TextKind, Tree
 from gpuaas_scripts.errors import Severity
-from gpuaas_scripts.renderers.user_data import MAX_USER_DATA, MERGE_TYPE, assemble
+from gpuaas_scripts.renderers.cloud_init import MAX_USER_DATA, MERGE_TYPE, assemble
 from gpuaas_scripts.run import CommandError
 
 if TYPE_CHECKING:

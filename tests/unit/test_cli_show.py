@@ -16,8 +16,8 @@ from gpuaas_scripts.cli.loading import planned
 from gpuaas_scripts.cli.show import size_text
 from gpuaas_scripts.config.site import load_site
 from gpuaas_scripts.planner import plan
+from gpuaas_scripts.renderers.cloud_init import MAX_USER_DATA
 from gpuaas_scripts.renderers.site import user_data
-from gpuaas_scripts.renderers.user_data import MAX_USER_DATA
 
 if TYPE_CHECKING:
     from pathlib import Path

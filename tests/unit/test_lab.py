@@ -301,14 +301,15 @@ class TestTap:
         assert problem in result.report()
 
 
-def test_discover_finds_files_and_their_hosts(tmp_path: Path) -> None:
+def test_discover_finds_files_and_what_they_are_about(tmp_path: Path) -> None:
     (tmp_path / "parity").mkdir()
-    (tmp_path / "parity/nat.bats").write_text("# text\n# host: j1\n")
-    (tmp_path / "parity-check.bats").write_text("no host: x\n")
-    (tmp_path / "other.bats").write_text("")
-    everything = [BatsFile("other.bats"), BatsFile("parity/nat.bats", "j1"), BatsFile("parity-check.bats")]
-    assert sorted(discover(tmp_path), key=lambda file: file.path) == sorted(everything, key=lambda file: file.path)
-    assert {file.path for file in discover(tmp_path, "parity")} == {"parity/nat.bats", "parity-check.bats"}
+    (tmp_path / "parity/nat.bats").write_text("# text\n# host: j1\n# script: parity\n# site: other\n")
+    (tmp_path / "both.bats").write_text("# script: parity\n# script: apply\n")
+    (tmp_path / "plain.bats").write_text("no host: x\n")
+    nat = BatsFile("parity/nat.bats", "j1", "other", ("parity",))
+    both = BatsFile("both.bats", scripts=("parity", "apply"))
+    assert discover(tmp_path) == [both, nat, BatsFile("plain.bats")]
+    assert discover(tmp_path, "parity") == [both, nat]
     assert discover(tmp_path, "par") == []
 
 

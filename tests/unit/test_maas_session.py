@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import subprocess
 import sys
@@ -250,6 +251,30 @@ def test_a_certificate_is_checked_against_the_named_ca(secure: tuple[StandIn, Pa
     error = fails(at(lab, attempts=2), whoami)
     assert error.trouble is Trouble.TLS
     assert "self-signed" in str(error)
+
+
+def test_the_systems_certificates_are_still_read_when_they_are_needed(secure: tuple[StandIn, Path]) -> None:
+    lab, cert = secure
+    code = (
+        "import asyncio, ssl, sys; from gpuaas_scripts.sinks.maas_session import connect\n"
+        "from gpuaas_scripts.sinks.maas_login import ApiKey, Connection\n"
+        "real = ssl.create_default_context, ssl.SSLContext.set_default_verify_paths\n"
+        "async def ask():\n"
+        "    async with connect(Connection(sys.argv[1], ApiKey(sys.argv[2]), attempts=1)) as session:\n"
+        "        return await session.whoami()\n"
+        "try: print(asyncio.run(ask()))\n"
+        "except Exception as error: print(error)\n"
+        "assert real == (ssl.create_default_context, ssl.SSLContext.set_default_verify_paths)\n"
+    )
+
+    def said(**more: str) -> str:
+        command = [sys.executable, "-c", code, lab.url, ADMIN.key]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, **more}
+        ).stdout.strip()
+
+    assert said(SSL_CERT_FILE=str(cert)) == "admin"
+    assert "self-signed certificate" in said()
 
 
 def test_an_expired_certificate(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ BACK = {
     "manifest.py": ("checks", "sinks", "lab", "cli", "run"),
     "checks/": ("sinks", "lab", "cli"),
     "bios/": ("checks", "sinks", "lab", "cli", "run", "templates"),
+    "evidence/": ("config", "planner", "needs", "artifacts", "renderers", "checks", "sinks", "lab", "cli", "run"),
     "maas/": ("config", "planner", "needs", "artifacts", "renderers", "checks", "sinks", "lab", "cli", "run"),
     "sinks/": ("config", "planner", "renderers", "checks", "lab", "cli", "templates"),
     "lab/": ("cli",),

@@ -68,6 +68,9 @@ class Bios(Model, frozen=True):
     """Firmware settings that matter, by the vendor's names."""
 
     attributes: Annotated[dict[BiosName, Line], doc("attribute to the value that a slice host needs")] = {}
+    groups: Annotated[
+        dict[BiosName, BiosName], doc("attribute to its racadm group, such as ProcSettings, which Redfish names lack")
+    ] = {}
 
 
 class Racadm(Model, frozen=True):

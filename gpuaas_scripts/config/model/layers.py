@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ..scalars import Line, MaasName, Name, SecretRef, UnitName, Url
+from ..scalars import AbsolutePath, Line, MaasName, Name, SecretRef, UnitName, Url
 from .base import Model, doc
 from .hardware import Hardware
 from .node import NodeConfig, Role
@@ -14,6 +14,9 @@ class MaasRegion(Model, frozen=True):
     url: Annotated[Url | None, doc("URL of the region, such as http://10.0.0.2:5240/MAAS/")] = None
     cli_profile: Annotated[Name | None, doc("login of the maas command line tool to reuse")] = None
     api_key: Annotated[SecretRef | None, doc("API key, by reference")] = None
+    ca_file: Annotated[
+        AbsolutePath | None, doc("CA certificates (PEM) that the region's certificate is checked with")
+    ] = None
 
 
 class PolicyRule(Model, frozen=True):

@@ -72,14 +72,28 @@ class Uplink(Model, frozen=True):
     gateway: Annotated[IPv4Address | None, doc("default gateway")] = None
     mac: Annotated[MacAddress | None, doc("MAC address")] = None
     pci: Annotated[PciAddress | None, doc("PCI address of the adapter")] = None
+    probe: Annotated[
+        IPv4Address | None, doc("address beyond the gateway that answers a ping; the parity check reaches it as a guest")
+    ] = None
+
+
+class TmfifoCard(Model, frozen=True):
+    """RShim network of one more BlueField: each card needs an address and a MAC address of its own."""
+
+    interface: Annotated[InterfaceName | None, doc("interface name, such as tmfifo_net1")] = None
+    address: Annotated[IPv4Interface | None, doc("the host's address towards this card")] = None
+    peer: Annotated[IPv4Address | None, doc("this DPU's address; it answers only in DPU mode")] = None
+    mac: Annotated[MacAddress | None, doc("MAC address of the host's interface")] = None
 
 
 class Tmfifo(Model, frozen=True):
-    """RShim network to the BlueField's Arm cores."""
+    """RShim network to the BlueField's Arm cores; the first card, and `more` for others."""
 
     interface: Annotated[InterfaceName, doc("interface name")] = "tmfifo_net0"
     address: Annotated[IPv4Interface | None, doc("the host's address")] = None
     peer: Annotated[IPv4Address | None, doc("the DPU's address; it answers only in DPU mode")] = None
+    mac: Annotated[MacAddress | None, doc("MAC address of the host's interface; unset: as the driver sets it")] = None
+    more: Annotated[tuple[TmfifoCard, ...], doc("further BlueField cards of the host")] = ()
 
 
 class FabricNetwork(Model, frozen=True):
@@ -100,6 +114,17 @@ class Management(Model, frozen=True):
     network: Annotated[IPv4Network | None, doc("network")] = None
 
 
+class Isolation(Model, frozen=True):
+    """What slice guests may reach. Always: DHCP and DNS of the host, and the internet. Never: the host's other ports,
+    the management network, the RShim networks, other guests.
+    """
+
+    deny: Annotated[tuple[IPv4Network, ...], doc("further networks that guests must not reach")] = ()
+    allow: Annotated[
+        tuple[IPv4Network, ...], doc("networks of private addresses, or of the host's routes, that guests may reach")
+    ] = ()
+
+
 class Tuning(Model, frozen=True):
     """A named set of kernel network settings; opt-in, since it changes the whole host."""
 
@@ -116,5 +141,6 @@ class NodeNetwork(Model, frozen=True):
     tmfifo: Annotated[Tmfifo, doc("RShim network")] = Tmfifo()
     fabric: Annotated[FabricNetwork, doc("IPoIB")] = FabricNetwork()
     management: Annotated[Management, doc("management network")] = Management()
+    isolation: Annotated[Isolation, doc("what slice guests may reach")] = Isolation()
     tuning: Annotated[Tuning, doc("kernel network tuning")] = Tuning()
     dns: Annotated[tuple[IPv4Address, ...], doc("name servers")] = ()

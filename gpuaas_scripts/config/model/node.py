@@ -4,7 +4,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Annotated
 
-from ..scalars import Hostname, Line, MacAddress, Name, PackageName, SecretRef
+from ..scalars import Hostname, Line, MacAddress, Name, PackageName, Port, SecretRef
 from .base import Model, doc
 from .network import NodeNetwork
 from .slices import Bf3, Nvswitch, Slice, Slot
@@ -35,6 +35,7 @@ class Bmc(Model, frozen=True):
 
     address: Annotated[IPv4Address | None, doc("address")] = None
     mac: Annotated[MacAddress | None, doc("MAC address")] = None
+    port: Annotated[Port | None, doc("TCP port of Redfish; 443 where unset")] = None
     ipmi: Annotated[Login, doc("IPMI login")] = Login()
     redfish: Annotated[Login, doc("Redfish login; often another one than IPMI's")] = Login()
     certificate_sha256: Annotated[Line | None, doc("SHA-256 fingerprint of the BMC's own certificate, to pin it")] = (

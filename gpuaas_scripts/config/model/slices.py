@@ -55,6 +55,7 @@ class Slot(Model, frozen=True):
 
     gpu: Annotated[PciAddress | None, doc("PCI address of the GPU")] = None
     nvme: Annotated[ByIdPath | None, doc("whole NVMe device by identity")] = None
+    nvme_serial: Annotated[Line | None, doc("serial number that this NVMe device must report")] = None
     fabric: Annotated[PciAddress | None, doc("PCI address of the fabric device")] = None
     vf: Annotated[VfIndex | None, doc("index of the BlueField virtual function")] = None
     mac: Annotated[MacAddress | None, doc("MAC address of the guest's vNIC")] = None

@@ -149,7 +149,14 @@ class Storage(Model, frozen=True):
     """Disks of the host."""
 
     os_disk: Annotated[ByIdPath | None, doc("the OS disk by identity; no slot may name it")] = None
+    os_disk_serial: Annotated[
+        Line | None, doc("serial of the OS disk as MAAS shows it; commissioning results show it beside the path")
+    ] = None
     shares: Annotated[tuple[Share, ...], doc("declared share mounts")] = ()
+    former_shares: Annotated[
+        tuple[AbsolutePath, ...],
+        doc("mount points of former shares on slice disks: the storage transition may disable and unmount them"),
+    ] = ()
 
 
 class HugepageSize(StrEnum):
@@ -174,6 +181,9 @@ class Kernel(Model, frozen=True):
     modules: Annotated[tuple[ModuleName, ...], doc("modules loaded at boot")] = ()
     sysctl: Annotated[dict[SysctlKey, Line], doc("sysctl key to value")] = {}
     hugepages: Annotated[Hugepages, doc("huge pages")] = Hugepages()
+    reboot_if_required: Annotated[
+        bool, doc("let the bootstrap reboot the host, once, where kernel arguments take effect only then")
+    ] = False
 
 
 class Maas(Model, frozen=True):

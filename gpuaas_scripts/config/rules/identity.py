@@ -25,10 +25,16 @@ def _uplink_address(config: NodeConfig) -> object:
     return address.ip if address is not None else None
 
 
+def _bmc_address(config: NodeConfig) -> object:
+    """With its port where one is set: BMCs behind one forwarding address differ by it."""
+    address, port = config.bmc.address, config.bmc.port
+    return f"{address}:{port}" if address is not None and port is not None else address
+
+
 _OWN: tuple[tuple[str, KeyPath, Callable[[NodeConfig], object]], ...] = (
     ("host name", ("hostname",), lambda config: config.hostname),
     ("MAAS system id", ("maas", "system_id"), lambda config: config.maas.system_id),
-    ("BMC address", ("bmc", "address"), lambda config: config.bmc.address),
+    ("BMC address", ("bmc", "address"), _bmc_address),
     ("fabric address", ("network", "fabric", "address"), _fabric_address),
     ("uplink address", ("network", "uplink", "address"), _uplink_address),
 )

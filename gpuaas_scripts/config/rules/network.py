@@ -103,6 +103,10 @@ def _networks(network: NodeNetwork) -> Iterator[tuple[str, IPv4Network, KeyPath]
         address = getattr(network, name).address
         if address is not None:
             yield name, address.network, ("network", name, "address")
+    for index, card in enumerate(network.tmfifo.more):
+        if card.address is not None:
+            name = f"tmfifo of {card.interface or f'card {index + 2}'}"
+            yield name, card.address.network, ("network", "tmfifo", "more", index, "address")
     if network.fabric.network is not None:
         yield "fabric", network.fabric.network, ("network", "fabric", "network")
     if network.management.network is not None:

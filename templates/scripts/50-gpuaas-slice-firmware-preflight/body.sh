@@ -1,7 +1,12 @@
 # Reads only. One function per area; each check is one evidence line, each device one INFO line.
 
 main() {
-  local row
+  local row fail_unfit
+  fail_unfit=no
+  # MAAS gives the parameter as one argument; only the exact text true counts
+  if [ "${1:-}" = --fail-unfit=true ]; then
+    fail_unfit=yes
+  fi
   # text is handled as bytes, and tools answer in English
   LC_ALL=C
   export LC_ALL
@@ -29,6 +34,10 @@ main() {
   fabric_area
   nvme_area
   finish
+  if [ "$evidence_verdict" = FAIL ] && [ "$fail_unfit" = yes ]; then
+    log_error 'not fit for slices, and fail_unfit is true: see the lines with status=FAIL'
+    return 1
+  fi
 }
 
 # skip_machine: a machine of no class is none of this script's business.
@@ -47,7 +56,8 @@ class_read() {
   IFS='|' read -r class_name _ _ class_bmc class_cpu \
     class_gpu_ids class_gpu_count class_nvswitch_ids class_nvswitch_count \
     class_bf3_ids class_bf3_count class_fabric_ids class_fabric_count \
-    class_nvme_count class_os_model class_bios <<ROW
+    class_nvme_count class_os_model class_bios class_bios_groups \
+    class_repository class_suite class_package class_key_url class_fingerprint <<ROW
 $1
 ROW
 }
@@ -59,7 +69,7 @@ write_result() {
   fi
 }
 
-# finish: summary line and YAML. "degraded" shows in MAAS and does not fail the commissioning.
+# finish: summary line and YAML. "degraded" shows in MAAS and does not fail the commissioning; main's status may.
 finish() {
   local area key verdict
   evidence_summary SLICE_SUMMARY "hardware class $class_name"
@@ -190,9 +200,8 @@ hugepage_facts() {
   done
 }
 
-# racadm_checks: BIOS settings as the BMC reports them. The installation of racadm belongs into this one place.
+# racadm_checks: BIOS settings as the BMC reports them.
 racadm_checks() {
-  local command
   case $class_bmc in
   idrac*) ;;
   *)
@@ -203,91 +212,76 @@ racadm_checks() {
     return 0
     ;;
   esac
-  if command=$(racadm_command); then
-    evidence_pass SLICE_FIRMWARE racadm "$command"
+  if racadmget_find "$class_name" "$class_repository" "$class_suite" "$class_package" "$class_key_url" \
+    "$class_fingerprint"; then
+    evidence_pass SLICE_FIRMWARE racadm "$racadmget_said"
   else
-    evidence_warn SLICE_FIRMWARE racadm 'racadm absent: BIOS settings were not read' \
-      'install racadm in the commissioning image, or read the settings over Redfish'
+    evidence_warn SLICE_FIRMWARE racadm "$racadmget_said; BIOS settings were not read" \
+      'see that the machine reaches the repository and that hardware.racadm is right, or read the settings over Redfish'
   fi
   if evidence_stands_on SLICE_FIRMWARE bmc_lockdown racadm; then
-    bmc_lockdown_check "$command"
+    bmc_lockdown_check
   fi
   if evidence_stands_on SLICE_FIRMWARE bios_settings racadm; then
-    bios_checks "$command"
+    bios_checks
   else
     evidence_stands_on SLICE_FIRMWARE bios_pending racadm || :
   fi
 }
 
-# bmc_lockdown_check RACADM
 bmc_lockdown_check() {
-  local answer value
-  if ! answer=$(racadm_get "$1" iDRAC.Lockdown) || ! value=$(racadm_value "$answer" SystemLockdown); then
+  local value
+  value=$(racadm_lockdown "$racadmget_command") || value=unknown
+  case $value in
+  Disabled) evidence_pass SLICE_FIRMWARE bmc_lockdown 'SystemLockdown=Disabled' ;;
+  unknown)
     evidence_warn SLICE_FIRMWARE bmc_lockdown 'racadm gave no answer that is known for iDRAC.Lockdown' \
       'look at System Lockdown Mode in the iDRAC'
-    return 0
-  fi
-  case $value in
-  'Disabled|') evidence_pass SLICE_FIRMWARE bmc_lockdown 'SystemLockdown=Disabled' ;;
+    ;;
   *)
-    evidence_warn SLICE_FIRMWARE bmc_lockdown "SystemLockdown=${value%%|*}" \
+    evidence_warn SLICE_FIRMWARE bmc_lockdown "SystemLockdown=$value" \
       'BIOS changes are refused in System Lockdown Mode; turn it off before changing any'
     ;;
   esac
 }
 
-# bios_group NAME: prints the racadm group of a BIOS attribute, which Redfish names do not carry.
-bios_group() {
-  case $1 in
-  ProcVirtualization | LogicalProc) printf 'BIOS.ProcSettings\n' ;;
-  SriovGlobalEnable) printf 'BIOS.IntegratedDevices\n' ;;
-  *) return 1 ;;
-  esac
-}
-
-# bios_checks RACADM: every attribute of the class, current and pending.
+# bios_checks: every attribute of the class, current and pending.
 bios_checks() {
-  local command rest attribute name want group answer value wrong pending unknown
-  command=$1
-  wrong=
-  pending=
-  unknown=
-  rest=$class_bios,
+  local name want current pending wrong waiting
   if [ "$class_bios" = - ]; then
     evidence_skip SLICE_FIRMWARE bios_settings "class $class_name names no BIOS attributes"
     evidence_skip SLICE_FIRMWARE bios_pending "class $class_name names no BIOS attributes"
     return 0
   fi
-  while [ -n "$rest" ]; do
-    attribute=${rest%%,*}
-    rest=${rest#*,}
-    name=${attribute%%=*}
-    want=${attribute#*=}
-    if group=$(bios_group "$name") && answer=$(racadm_get "$command" "$group") &&
-      value=$(racadm_value "$answer" "$name"); then
-      evidence_fact SLICE_FIRMWARE bios_attribute "$name" current "${value%%|*}" pending "${value#*|}" wanted "$want"
-    else
-      unknown="$unknown $name"
+  racadm_attributes "$racadmget_command" "$class_bios" "$class_bios_groups"
+  wrong=
+  waiting=
+  while IFS='|' read -r name _ want current pending; do
+    if [ -z "$name" ]; then
       continue
     fi
-    if [ "${value%%|*}" != "$want" ]; then
-      wrong="$wrong $name=${value%%|*}"
+    evidence_fact SLICE_FIRMWARE bios_attribute "$name" current "$current" pending "$pending" wanted "$want"
+    if [ "$current" != "$want" ]; then
+      wrong="$wrong $name=$current"
     fi
-    if [ -n "${value#*|}" ]; then
-      pending="$pending $name=${value#*|}"
+    if [ -n "$pending" ]; then
+      waiting="$waiting $name=$pending"
     fi
-  done
-  bios_report "$wrong" "$pending" "$unknown"
+  done <<ROWS
+$racadm_rows
+ROWS
+  bios_report "$wrong" "$waiting" "$racadm_unread"
 }
 
-# bios_report WRONG PENDING UNKNOWN: lists with a blank before each item.
+# bios_report WRONG PENDING UNREAD: lists with a blank before each item.
 bios_report() {
+  local unread
+  unread='racadm gave no known answer, or the class does not give their group (hardware.bios.groups); look in the iDRAC'
   if [ -n "$1" ]; then
     evidence_fail SLICE_FIRMWARE bios_settings "wrong:$1${3:+; not read:$3}" \
-      "set $class_bios in the BIOS (one configuration job) and power-cycle"
+      "run $APPLY_SCRIPT with apply_bios=true, or set $class_bios in the BIOS and power-cycle"
   elif [ -n "$3" ]; then
-    evidence_warn SLICE_FIRMWARE bios_settings "not read:$3" \
-      'racadm gave no answer that is known for these; look at them in the iDRAC'
+    evidence_warn SLICE_FIRMWARE bios_settings "not read:$3" "$unread"
   else
     evidence_pass SLICE_FIRMWARE bios_settings "$class_bios"
   fi
@@ -295,8 +289,7 @@ bios_report() {
     evidence_warn SLICE_FIRMWARE bios_pending "pending:$2" \
       'a configuration job is staged: commit or clear it, then commission again'
   elif [ -n "$3" ]; then
-    evidence_warn SLICE_FIRMWARE bios_pending "not read:$3" \
-      'racadm gave no answer that is known for these; look at them in the iDRAC'
+    evidence_warn SLICE_FIRMWARE bios_pending "not read:$3" "$unread"
   else
     evidence_pass SLICE_FIRMWARE bios_pending 'nothing is pending'
   fi

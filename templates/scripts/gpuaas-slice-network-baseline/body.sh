@@ -2,15 +2,18 @@
 
 usage() {
   cat <<USAGE
-gpuaas-slice-network-baseline [--dry-run] [--no-systemd]
+gpuaas-slice-network-baseline [--dry-run] [--no-systemd] [--quiet]
 
-Brings up and repairs this slice host's own network: OVS bridge $BRIDGE_NAME with $BRIDGE_ADDRESS, IPv4
-forwarding, NAT for $BRIDGE_NETWORK, the RShim address. Run by hand it also starts Open vSwitch, restarts
-dnsmasq where it does not serve the bridge, enables $UNIT, and retires the
-historical service $HISTORICAL. What is right already is left alone.
+Brings up and repairs this slice host's own network: OVS bridge $BRIDGE_NAME with $BRIDGE_ADDRESS, what
+guests may reach (chain $CHAIN; flows of the bridge), IPv4 forwarding, NAT for
+$BRIDGE_NETWORK, the RShim addresses. Run by hand it also starts Open vSwitch, restarts dnsmasq where it does not
+serve the bridge, enables $UNIT and
+$REPAIR_TIMER, and retires the historical service
+$HISTORICAL. What is right already is left alone.
 
   --dry-run     say what would be changed, change nothing
-  --no-systemd  leave all services alone; for $UNIT itself
+  --no-systemd  leave all services alone; for the units themselves
+  --quiet       print evidence only where something was changed or a check failed
   --help        this text
 
 Exit status: 0 all right or nothing to do; 1 a check failed; 2 wrong usage; 3 with --dry-run: changes pending.
@@ -23,12 +26,14 @@ main() {
   export LC_ALL
   dry_run=no
   systemd=yes
+  quiet=no
   changes=0
   planned=' '
   while [ $# -gt 0 ]; do
     case $1 in
     --dry-run) dry_run=yes ;;
     --no-systemd) systemd=no ;;
+    --quiet) quiet=yes ;;
     --help)
       usage
       return 0
@@ -40,15 +45,18 @@ main() {
     esac
     shift
   done
-  require_commands awk date dnsmasq flock grep id ip iptables mkdir mv ovs-vsctl ping sleep ss stat sysctl systemctl \
-    tail timeout
+  require_commands awk date dnsmasq flock grep id ip ip6tables ip6tables-restore iptables iptables-restore mkdir mv \
+    ovs-ofctl ovs-vsctl ping sleep sort ss stat sysctl systemctl tail timeout
   require_root
   nodeenv_load "$NODE_ENV" GPUAAS_UPLINK_INTERFACE 'GPUAAS_BF3_MODE?'
   if [ "$dry_run" = no ]; then
     take_lock
   fi
-  evidence_begin historical_service ovs bridge bridge_up bridge_address ip_forward_file ip_forward nat uplink \
-    tmfifo_address tmfifo_peer dnsmasq_config dnsmasq service
+  evidence_begin historical_service ovs bridge bridge_mac bridge_up bridge_address guest_flows isolation isolation_jumps \
+    isolation_ipv6 ip_forward_file ip_forward nat uplink tmfifo_address tmfifo_peer dnsmasq_config dnsmasq service repair
+  if [ "$quiet" = yes ]; then
+    exec 3>&1 >/dev/null
+  fi
   run_steps
   finish
 }
@@ -67,23 +75,32 @@ run_steps() {
   historical_step
   ovs_step
   if needs bridge ovs; then bridge_step; fi
+  if needs bridge_mac bridge; then bridge_mac_step; fi
+  # before the guests get an address and a way out
+  if needs guest_flows bridge_mac; then guest_flows_step; fi
+  # the RShim networks are among the host's routes, which guests must not reach
+  tmfifo_address_step
+  isolation_step
+  isolation_ipv6_step
   if needs bridge_up bridge; then bridge_up_step; fi
   if needs bridge_address bridge; then bridge_address_step; fi
   ip_forward_file_step
   if needs ip_forward ip_forward_file; then ip_forward_step; fi
   nat_step
   uplink_step
-  tmfifo_address_step
   tmfifo_peer_step
   dnsmasq_config_step
   if needs dnsmasq bridge_address dnsmasq_config; then dnsmasq_step; fi
-  service_step
+  unit_step service "$UNIT" 'nothing brings the network up after a reboot'
+  unit_step repair "$REPAIR_TIMER" 'nothing repairs the network after a firewall flush'
 }
 
 finish() {
   evidence_summary SLICE_NETWORK "slice network of ${GPUAAS_NODE:-this host}" changes "$changes"
-  if [ "$changes" -eq 0 ]; then
-    log_info 'nothing to do'
+  if [ "$quiet" = no ]; then
+    [ "$changes" -gt 0 ] || log_info 'nothing to do'
+  elif [ "$changes" -gt 0 ] || [ "$evidence_verdict" = FAIL ]; then
+    printf '%s' "$evidence_lines" >&3
   fi
   if [ "$evidence_verdict" = FAIL ]; then
     return 1
@@ -109,6 +126,14 @@ skip() {
   evidence_skip SLICE_NETWORK "$1" "$2"
 }
 
+# is_planned CHECK: returns 0 when a dry run has said what would be done for CHECK.
+is_planned() {
+  case $planned in
+  *" $1 "*) return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
 # needs CHECK DEPENDENCY...: returns 0 when CHECK can be looked at. In a dry run that includes dependencies that
 # a real run would put right.
 needs() {
@@ -117,10 +142,9 @@ needs() {
   shift
   open=no
   for dependency; do
-    case $planned in
-    *" $dependency "*) open=yes ;;
-    *) ;;
-    esac
+    if is_planned "$dependency"; then
+      open=yes
+    fi
   done
   if [ "$open" = yes ]; then
     return 0
@@ -142,35 +166,49 @@ dry() {
 
 # --- Open vSwitch and the bridge ----------------------------------------------------------------------
 
-ovs_answers() {
-  timeout 20 ovs-vsctl --timeout=15 list-br >/dev/null 2>&1
+# ovs_look: sets ovs_answers to yes or no, and of the bridge (empty where the database has none): bridge_type (datapath
+# type; the kernel's is stored as the empty text) and bridge_pinned (the MAC address it is told to keep).
+ovs_look() {
+  local answer
+  ovs_answers=no
+  bridge_type=
+  bridge_pinned=
+  answer=$(ovs-vsctl --timeout=15 --if-exists get bridge "$BRIDGE_NAME" name datapath_type other_config 2>/dev/null) ||
+    return 0
+  ovs_answers=yes
+  [ -n "$answer" ] || return 0
+  bridge_type=${answer#*
+}
+  bridge_type=${bridge_type%%
+*}
+  bridge_type=${bridge_type#\"}
+  bridge_type=${bridge_type%\"}
+  bridge_type=${bridge_type:-system}
+  case $answer in
+  *hwaddr=*)
+    bridge_pinned=${answer##*hwaddr=}
+    bridge_pinned=${bridge_pinned%%[,\}]*}
+    bridge_pinned=${bridge_pinned#\"}
+    bridge_pinned=${bridge_pinned%\"}
+    ;;
+  *) ;;
+  esac
 }
 
 ovs_step() {
-  if ! ovs_answers && [ "$systemd" = yes ]; then
+  ovs_look
+  if [ "$ovs_answers" = no ] && [ "$systemd" = yes ]; then
     if dry ovs 'start openvswitch-switch.service'; then
       return 0
     fi
     timeout 120 systemctl start openvswitch-switch.service || :
+    ovs_look
   fi
-  if ovs_answers; then
+  if [ "$ovs_answers" = yes ]; then
     pass ovs 'ovs-vsctl answers'
   else
     fail ovs 'ovs-vsctl does not answer' 'look at: systemctl status openvswitch-switch.service'
   fi
-}
-
-# bridge_datapath: prints the bridge's datapath type ("system" is stored as the empty text).
-bridge_datapath() {
-  local type
-  type=$(timeout 20 ovs-vsctl --timeout=15 get bridge "$BRIDGE_NAME" datapath_type) || return 1
-  type=${type#\"}
-  type=${type%\"}
-  printf '%s\n' "${type:-system}"
-}
-
-bridge_in_database() {
-  timeout 20 ovs-vsctl --timeout=15 br-exists "$BRIDGE_NAME"
 }
 
 # bridge_wait: gives ovs-vswitchd some seconds to make the interface of a bridge that stands in the database, as after
@@ -188,29 +226,175 @@ bridge_wait() {
 }
 
 bridge_step() {
-  local type
-  if ! bridge_in_database; then
+  if [ -z "$bridge_type" ]; then
     if net_link_exists "$BRIDGE_NAME"; then
-      fail bridge "$BRIDGE_NAME exists, but is no OVS bridge" \
+      fail bridge "$BRIDGE_NAME is there, but is no OVS bridge" \
         'something else made it (netplan, another script): a bridge has one owner; remove the other one'
       return 0
     fi
     if dry bridge "add OVS bridge $BRIDGE_NAME with datapath type $BRIDGE_DATAPATH"; then
       return 0
     fi
-    timeout 60 ovs-vsctl --timeout=50 add-br "$BRIDGE_NAME" \
-      -- set bridge "$BRIDGE_NAME" "datapath_type=$BRIDGE_DATAPATH" || :
+    ovs-vsctl --timeout=50 add-br "$BRIDGE_NAME" -- set bridge "$BRIDGE_NAME" "datapath_type=$BRIDGE_DATAPATH" || :
+    ovs_look
   fi
-  if ! bridge_in_database; then
+  if [ -z "$bridge_type" ]; then
     fail bridge "$BRIDGE_NAME was not added" 'look at: ovs-vsctl show; journalctl -u ovsdb-server'
-  elif ! type=$(bridge_datapath) || [ "$type" != "$BRIDGE_DATAPATH" ]; then
-    fail bridge "$BRIDGE_NAME has datapath type '${type:-unknown}', not $BRIDGE_DATAPATH" \
+  elif [ "$bridge_type" != "$BRIDGE_DATAPATH" ]; then
+    fail bridge "$BRIDGE_NAME has datapath type '$bridge_type', not $BRIDGE_DATAPATH" \
       'somebody else made the bridge; move its ports away and remove it, or change network.bridge.datapath'
   elif ! bridge_wait; then
     fail bridge "$BRIDGE_NAME stands in the database, but has no interface" \
       'look at: ovs-vsctl show; journalctl -u ovs-vswitchd; is the kernel module openvswitch there?'
   else
-    pass bridge "$BRIDGE_NAME is an OVS bridge with datapath type $type"
+    pass bridge "$BRIDGE_NAME is an OVS bridge with datapath type $bridge_type"
+  fi
+}
+
+# bridge_mac: prints the MAC address of the bridge's interface.
+bridge_mac() {
+  local mac
+  mac=
+  if net_link_exists "$BRIDGE_NAME"; then
+    read -r mac <"/sys/class/net/$BRIDGE_NAME/address" || :
+  fi
+  printf '%s\n' "$mac"
+}
+
+# bridge_mac_step: a bridge takes the lowest MAC address of its ports unless it is told to keep one. The flows below, and
+# what guests have learned, go by it.
+bridge_mac_step() {
+  local mac
+  mac=$(bridge_mac)
+  if [ -z "$mac" ] || [ "$bridge_pinned" != "$mac" ]; then
+    if dry bridge_mac "make $BRIDGE_NAME keep the MAC address ${bridge_pinned:-$mac}"; then
+      return 0
+    fi
+    ovs-vsctl --timeout=15 set bridge "$BRIDGE_NAME" "other-config:hwaddr=\"${bridge_pinned:-$mac}\"" || :
+    ovs_look
+    mac=$(bridge_mac)
+  fi
+  if [ -n "$mac" ] && [ "$bridge_pinned" = "$mac" ]; then
+    pass bridge_mac "$BRIDGE_NAME keeps $mac"
+  else
+    fail bridge_mac "$BRIDGE_NAME has '$mac', and is told to keep '${bridge_pinned:-none}'" \
+      "look at: ovs-vsctl get bridge $BRIDGE_NAME other_config; journalctl -u ovs-vswitchd"
+  fi
+}
+
+# guest_flows_wanted: prints the bridge's flows, as ovs-ofctl shows them. Guests talk to the host and to nobody else: between
+# ports of one bridge no packet passes iptables. A flow cannot be lost on a port that comes later.
+guest_flows_wanted() {
+  printf '%s\n' ' priority=100,in_port=LOCAL actions=NORMAL' " priority=90,dl_dst=$bridge_pinned actions=NORMAL" \
+    ' priority=80,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=LOCAL' ' priority=0 actions=drop'
+}
+
+guest_flows() {
+  ovs-ofctl --timeout=15 --no-stats --no-names dump-flows "$BRIDGE_NAME"
+}
+
+guest_flows_step() {
+  local wanted found
+  wanted=$(guest_flows_wanted)
+  found=$(guest_flows) || found=unknown
+  if [ "$found" != "$wanted" ]; then
+    if dry guest_flows "replace the flows of $BRIDGE_NAME: guests reach the host only, not each other"; then
+      return 0
+    fi
+    printf '%s\n' "$wanted" | awk '{ sub(/ actions=/, ",actions="); print }' |
+      ovs-ofctl --timeout=15 --bundle replace-flows "$BRIDGE_NAME" - || :
+    found=$(guest_flows) || found=unknown
+  fi
+  if [ "$found" = "$wanted" ]; then
+    pass guest_flows "on $BRIDGE_NAME guests reach the host only, not each other"
+  else
+    fail guest_flows "$BRIDGE_NAME has other flows: $found" "look at: ovs-ofctl dump-flows $BRIDGE_NAME; who else sets flows?"
+  fi
+}
+
+# --- what guests may reach --------------------------------------------------------------------------------
+
+# isolation_look COMMAND WANTED JUMPS: sets isolation_rules (all rules of the kernel), isolation_right (is the chain as
+# WANTED?) and isolation_led (do JUMPS lead into it?) to yes or no. Returns 1 where the rules cannot be read.
+isolation_look() {
+  local found
+  isolation_right=no
+  isolation_led=no
+  isolation_rules=$("$1" -w 30 -S) || return 1
+  found=$(isolation_lines "$isolation_rules" "-A $CHAIN ")
+  if [ "$found" = "$2" ]; then
+    isolation_right=yes
+  fi
+  if isolation_leads "$isolation_rules" "$3" "$CHAIN"; then
+    isolation_led=yes
+  fi
+}
+
+# isolation_apply COMMAND WANTED JUMPS: chain and jumps in one step; then looks again.
+isolation_apply() {
+  isolation_transaction "$isolation_rules" "$CHAIN" "$2" "$3" | "$1-restore" -w 30 --noflush || :
+  isolation_look "$@" || :
+}
+
+isolation_step() {
+  local routed wanted jumps
+  jumps=$(isolation_jumps "$CHAIN" "$BRIDGE_NAME")
+  if ! routed=$(isolation_routed "$BRIDGE_NAME"); then
+    fail isolation "the host's routes cannot be read" 'look at: ip route show'
+    needs isolation_jumps isolation || :
+    return 0
+  fi
+  wanted=$(isolation_chain "$CHAIN" "$BRIDGE_IP" "$BRIDGE_NETWORK" "$DENY_MANAGEMENT $DENY" "$ALLOW" "$routed")
+  if ! isolation_look iptables "$wanted" "$jumps"; then
+    fail isolation 'the firewall rules cannot be read' 'look at: iptables -S; lsmod | grep -e nf_tables -e ip_tables'
+    needs isolation_jumps isolation || :
+    return 0
+  fi
+  if [ "$isolation_right" = no ]; then
+    dry isolation "set the rules of chain $CHAIN" || :
+  fi
+  if [ "$isolation_led" = no ]; then
+    dry isolation_jumps "lead what comes from and goes to $BRIDGE_NAME through $CHAIN first" || :
+  fi
+  if [ "$dry_run" = no ] && [ "$isolation_right$isolation_led" != yesyes ]; then
+    isolation_apply iptables "$wanted" "$jumps"
+  fi
+  if [ "$isolation_right" = yes ]; then
+    pass isolation "$CHAIN: guests reach DHCP, DNS and the internet only"
+  elif ! is_planned isolation; then
+    fail isolation "chain $CHAIN is not as it should be" "look at: iptables -S $CHAIN; who else changes it?"
+  fi
+  if [ "$isolation_led" = yes ]; then
+    pass isolation_jumps "INPUT and FORWARD lead through $CHAIN before all other rules"
+  elif ! is_planned isolation_jumps; then
+    fail isolation_jumps "INPUT or FORWARD do not lead through $CHAIN first: guests could reach the host and its networks" \
+      'look at: iptables -S INPUT; iptables -S FORWARD; what else inserts rules there?'
+  fi
+}
+
+# isolation_ipv6_step: guests get no IPv6, but could talk to the host's link-local address.
+isolation_ipv6_step() {
+  local wanted jumps
+  if ! [ -e /proc/net/if_inet6 ]; then
+    skip isolation_ipv6 'this kernel has no IPv6'
+    return 0
+  fi
+  wanted="-A $CHAIN -j DROP"
+  jumps=$(isolation_jumps "$CHAIN" "$BRIDGE_NAME")
+  if ! isolation_look ip6tables "$wanted" "$jumps"; then
+    fail isolation_ipv6 'the IPv6 firewall rules cannot be read' 'look at: ip6tables -S'
+    return 0
+  fi
+  if [ "$isolation_right$isolation_led" != yesyes ]; then
+    if dry isolation_ipv6 "drop all IPv6 from and to $BRIDGE_NAME"; then
+      return 0
+    fi
+    isolation_apply ip6tables "$wanted" "$jumps"
+  fi
+  if [ "$isolation_right$isolation_led" = yesyes ]; then
+    pass isolation_ipv6 "all IPv6 from and to $BRIDGE_NAME is dropped"
+  else
+    fail isolation_ipv6 "IPv6 from and to $BRIDGE_NAME is not dropped" "look at: ip6tables -S; who else changes it?"
   fi
 }
 
@@ -342,44 +526,152 @@ uplink_step() {
 
 # --- RShim ----------------------------------------------------------------------------------------------
 
+# tmfifo_cards: prints one row a card, "interface|address|peer|mac": the first card, then the others.
+tmfifo_cards() {
+  printf '%s|%s|%s|%s\n' "$TMFIFO_INTERFACE" "${TMFIFO_ADDRESS:--}" "${TMFIFO_PEER:--}" "${TMFIFO_MAC:--}"
+  if [ -n "$TMFIFO_MORE" ]; then
+    printf '%s\n' "$TMFIFO_MORE"
+  fi
+}
+
+# tmfifo_each WHAT: does WHAT (look or mend) for every card.
+tmfifo_each() {
+  local interface address mac cards
+  cards=$(tmfifo_cards)
+  while IFS='|' read -r interface address _ mac; do
+    case $1 in
+    look) tmfifo_look_at "$interface" "$address" "$mac" ;;
+    *) tmfifo_mend "$interface" "$address" "$mac" ;;
+    esac
+  done <<CARDS
+$cards
+CARDS
+}
+
+# tmfifo_look: looks at all cards. Sets tmfifo_missing (what this script mends), tmfifo_odd (what it leaves to a person)
+# and tmfifo_absent (interfaces that are not there).
+tmfifo_look() {
+  local path
+  tmfifo_missing=
+  tmfifo_odd=
+  tmfifo_absent=
+  tmfifo_known=' '
+  tmfifo_macs=' '
+  tmfifo_each look
+  for path in /sys/class/net/tmfifo_net*; do
+    case "$tmfifo_known" in
+    *" ${path##*/} "*) ;;
+    *) ! [ -e "$path" ] || tmfifo_odd="$tmfifo_odd${tmfifo_odd:+; }${path##*/} is in no network.tmfifo of the configuration" ;;
+    esac
+  done
+}
+
+# tmfifo_look_at INTERFACE ADDRESS MAC
+tmfifo_look_at() {
+  local mac addresses
+  tmfifo_known="$tmfifo_known$1 "
+  if ! net_link_exists "$1"; then
+    tmfifo_absent="$tmfifo_absent $1"
+    return 0
+  fi
+  mac=unknown
+  read -r mac <"/sys/class/net/$1/address" || :
+  if [ "$3" != - ] && [ "$mac" != "$3" ]; then
+    tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 has the MAC address $mac, not $3"
+  else
+    case $tmfifo_macs in
+    *" $mac "*) tmfifo_odd="$tmfifo_odd${tmfifo_odd:+; }$1 has the MAC address $mac of another card" ;;
+    *) ;;
+    esac
+  fi
+  tmfifo_macs="$tmfifo_macs$mac "
+  if ! net_link_is_up "$1"; then
+    tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 is down"
+  fi
+  addresses=$(net_addresses "$1" | awk '{ printf "%s%s", separator, $0; separator = " " }')
+  case " $addresses " in
+  " $2 ") ;;
+  *" $2 "*) tmfifo_odd="$tmfifo_odd${tmfifo_odd:+; }$1 has more than its own address: $addresses" ;;
+  *) tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 lacks $2" ;;
+  esac
+}
+
+# tmfifo_mend INTERFACE ADDRESS MAC: what is right already is left alone.
+tmfifo_mend() {
+  local mac
+  if ! net_link_exists "$1"; then
+    return 0
+  fi
+  mac=unknown
+  read -r mac <"/sys/class/net/$1/address" || :
+  if [ "$3" != - ] && [ "$mac" != "$3" ]; then
+    ip link set dev "$1" address "$3" || :
+  fi
+  if ! net_link_is_up "$1"; then
+    ip link set dev "$1" up || :
+  fi
+  if ! net_has_address "$1" "$2"; then
+    ip address add "$2" dev "$1" || :
+  fi
+}
+
+# tmfifo_address_step: every card's interface is up and has its address and a MAC address of its own. The interfaces come
+# with the rshim driver, at times long after this service: the next repair finds them.
 tmfifo_address_step() {
   if [ -z "$TMFIFO_ADDRESS" ]; then
     skip tmfifo_address 'network.tmfifo.address is not set'
-  elif net_link_exists "$TMFIFO_INTERFACE"; then
-    tmfifo_up_step
-  elif [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
-    skip tmfifo_address "no $TMFIFO_INTERFACE: in NIC mode the Arm cores are off"
+    return 0
+  fi
+  tmfifo_look
+  if [ -n "$tmfifo_missing" ]; then
+    if dry tmfifo_address "mend: $tmfifo_missing"; then
+      return 0
+    fi
+    tmfifo_each mend
+    tmfifo_look
+  fi
+  if [ -n "$tmfifo_missing" ]; then
+    fail tmfifo_address "$tmfifo_missing" 'look at: ip address show; ip link show'
+  elif [ -n "$tmfifo_absent" ] && [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
+    skip tmfifo_address "no interface$tmfifo_absent: in NIC mode the Arm cores are off"
+  elif [ -n "$tmfifo_absent" ]; then
+    warn tmfifo_address "no interface$tmfifo_absent" 'look at: systemctl status rshim; is the BlueField in DPU mode?'
+  elif [ -n "$tmfifo_odd" ]; then
+    warn tmfifo_address "$tmfifo_odd" \
+      'give each card its row in network.tmfifo.more, with address and MAC address; remove foreign addresses: ip address del'
   else
-    warn tmfifo_address "no interface $TMFIFO_INTERFACE" 'look at: systemctl status rshim; is the BlueField in DPU mode?'
+    pass tmfifo_address "up, with their own addresses:${tmfifo_known% }"
   fi
 }
 
-# tmfifo_up_step: the interface is there; it must be up and have its address.
-tmfifo_up_step() {
-  if ! net_link_is_up "$TMFIFO_INTERFACE"; then
-    if dry tmfifo_address "set $TMFIFO_INTERFACE up, with $TMFIFO_ADDRESS"; then
-      return 0
-    fi
-    ip link set dev "$TMFIFO_INTERFACE" up || :
-    if ! net_link_is_up "$TMFIFO_INTERFACE"; then
-      fail tmfifo_address "$TMFIFO_INTERFACE is down" "look at: ip link show dev $TMFIFO_INTERFACE"
-      return 0
-    fi
-  fi
-  address_step tmfifo_address "$TMFIFO_INTERFACE" "$TMFIFO_ADDRESS"
-}
-
+# tmfifo_peer_step: the Arm side of every card answers. One packet each.
 tmfifo_peer_step() {
-  if [ -z "$TMFIFO_PEER" ]; then
-    skip tmfifo_peer 'network.tmfifo.peer is not set'
-  elif [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
+  local cards interface peer silent asked
+  if [ "${GPUAAS_BF3_MODE:-}" = nic ]; then
     skip tmfifo_peer 'in NIC mode the Arm cores are off: nobody answers'
-  elif needs tmfifo_peer tmfifo_address; then
-    if timeout 20 ping -n -q -c 1 -w 4 -I "$TMFIFO_INTERFACE" "$TMFIFO_PEER" >/dev/null 2>&1; then
-      pass tmfifo_peer "$TMFIFO_PEER answers on $TMFIFO_INTERFACE"
-    else
-      warn tmfifo_peer "$TMFIFO_PEER does not answer on $TMFIFO_INTERFACE" 'look at the DPU: has its Arm side booted?'
+    return 0
+  fi
+  needs tmfifo_peer tmfifo_address || return 0
+  silent=
+  asked=
+  cards=$(tmfifo_cards)
+  while IFS='|' read -r interface _ peer _; do
+    if [ "$peer" = - ]; then
+      continue
     fi
+    asked="$asked $peer on $interface"
+    if ! timeout 10 ping -n -q -c 1 -W 2 -I "$interface" "$peer" >/dev/null 2>&1 </dev/null; then
+      silent="$silent $peer on $interface"
+    fi
+  done <<CARDS
+$cards
+CARDS
+  if [ -n "$silent" ]; then
+    warn tmfifo_peer "no answer from:$silent" 'look at the DPU: has its Arm side booted?'
+  elif [ -z "$asked" ]; then
+    skip tmfifo_peer 'network.tmfifo.peer is not set'
+  else
+    pass tmfifo_peer "answer:$asked"
   fi
 }
 
@@ -490,27 +782,49 @@ retire() {
   timeout 60 systemctl daemon-reload
 }
 
-service_step() {
-  local state
+# unit_step CHECK UNIT WHAT: the unit is installed and enabled, and a timer runs; without it, WHAT.
+unit_step() {
+  local check unit state
+  check=$1
+  unit=$2
   if [ "$systemd" = no ]; then
-    skip service 'services are left alone'
+    skip "$check" 'services are left alone'
     return 0
   fi
-  if ! [ -f "/etc/systemd/system/$UNIT" ]; then
-    warn service "$UNIT is not installed: nothing repairs the network after a reboot" "deliver the profile's files"
+  if ! [ -f "/etc/systemd/system/$unit" ]; then
+    warn "$check" "$unit is not installed: $3" "deliver the profile's files"
     return 0
   fi
-  state=$(systemctl is-enabled "$UNIT" 2>/dev/null) || :
+  state=$(unit_state "$unit")
   if [ "$state" != enabled ]; then
-    if dry service "enable $UNIT"; then
+    if dry "$check" "enable $unit"; then
       return 0
     fi
-    timeout 60 systemctl enable "$UNIT" || :
-    state=$(systemctl is-enabled "$UNIT" 2>/dev/null) || :
+    case $unit in
+    *.timer) timeout 60 systemctl enable --now "$unit" || : ;;
+    *) timeout 60 systemctl enable "$unit" || : ;;
+    esac
+    state=$(unit_state "$unit")
   fi
   if [ "$state" = enabled ]; then
-    pass service "$UNIT is enabled"
+    pass "$check" "$unit is enabled"
   else
-    fail service "$UNIT is '${state:-unknown}'" "look at: systemctl status $UNIT"
+    fail "$check" "$unit is $state" "look at: systemctl status $unit"
   fi
+}
+
+# unit_state UNIT: prints "enabled"; of a timer that is enabled but does not run, "enabled, but inactive".
+unit_state() {
+  local state active
+  state=$(systemctl is-enabled "$1" 2>/dev/null) || :
+  case $state/$1 in
+  enabled/*.timer)
+    active=$(systemctl is-active "$1" 2>/dev/null) || :
+    if [ "$active" != active ]; then
+      state="enabled, but ${active:-not running}"
+    fi
+    ;;
+  *) ;;
+  esac
+  printf '%s\n' "${state:-unknown}"
 }

@@ -1,0 +1,265 @@
+# disk: whole disks by stable identity, and everything that can stand on one. Only looks.
+#
+# A table (disk_table) has one line for each disk and partition: "DISK PART NUMBER HEX DEVT". Answers are lines that begin
+# with the DISK they are about, fields separated by tabs. Where something could not be looked at, a function returns 1:
+# then nothing is known.
+# Needs: nvme.
+
+# disk_name PATH: prints the kernel name of the whole disk that PATH leads to now. Returns 1 where it leads to none: to
+# nothing, a partition, a device that is made of others, or one whose own node is another device.
+disk_name() {
+  local kind number name
+  kind=$(stat -L -c '%F %t %T' -- "$1" 2>/dev/null) || return 1
+  case $kind in
+  'block special file '*) ;;
+  *) return 1 ;;
+  esac
+  number=${kind#block special file }
+  number=$((0x${number% *})):$((0x${number#* }))
+  name=$(readlink "/sys/dev/block/$number") || return 1
+  name=${name##*/}
+  nvme_read "$name" dev
+  [ "$nvme_value" = "$number" ] || return 1
+  if [ -e "/sys/block/$name/dm" ] || [ -e "/sys/block/$name/md" ]; then
+    return 1
+  fi
+  number=$(stat -L -c '%F %t %T' -- "/dev/$name" 2>/dev/null) || return 1
+  [ "$number" = "$kind" ] || return 1
+  printf '%s\n' "$name"
+}
+
+# disk_facts NAME: prints what must not change between a plan and its apply, on one line: name, device number, the
+# kernel's number of this very device, size in sectors, world-wide identity (such as eui.0123456789abcdef), serial. "-" is
+# unknown. Identity and serial as the kernel says them, else as udev does.
+disk_facts() {
+  local facts wwid serial properties line
+  nvme_read "$1" dev
+  facts=${nvme_value:--}
+  nvme_read "$1" diskseq
+  facts="$facts ${nvme_value:--}"
+  nvme_read "$1" size
+  facts="$facts ${nvme_value:--}"
+  nvme_read "$1" wwid
+  wwid=$nvme_value
+  nvme_read "$1" device/serial
+  serial=$nvme_value
+  if [ -z "$wwid" ] || [ -z "$serial" ]; then
+    properties=$(timeout 30 udevadm info --query=property --name="/dev/$1" 2>/dev/null) || properties=
+    while IFS= read -r line; do
+      case $line in
+      ID_WWN=*) wwid=${wwid:-${line#*=}} ;;
+      ID_SERIAL_SHORT=*) serial=${serial:-${line#*=}} ;;
+      *) ;;
+      esac
+    done <<PROPERTIES
+$properties
+PROPERTIES
+  fi
+  printf '%s\n' "$1 $facts ${wwid:--} ${serial:--}"
+}
+
+# disk_table NAME...: prints the table of the disks.
+disk_table() {
+  local name part folder number major minor
+  for name; do
+    nvme_parts "$name" | while IFS= read -r part; do
+      folder=$(nvme_part_path "$name" "$part")
+      read -r number <"$folder/dev"
+      major=${number%:*}
+      minor=${number#*:}
+      printf '%s %s %s %x:%x %s\n' "$name" "$part" "$number" "$major" "$minor" \
+        "$(((minor & 255) | (major << 8) | ((minor & ~255) << 12)))"
+    done
+  done
+}
+
+# disk_match TABLE: reads lines of `stat -L -c '%f %t:%T %d %n'` and prints "DISK<tab>PATH" for each path that is a node of a
+# disk or partition, or a file on one.
+disk_match() {
+  DISK_TABLE=$1 awk '
+    BEGIN {
+      lines = split(ENVIRON["DISK_TABLE"], line, "\n")
+      for (i = 1; i <= lines; i++) { split(line[i], field, " "); node[field[4]] = field[1]; file[field[5]] = field[1] }
+    }
+    { path = $0; sub(/^[^ ]* [^ ]* [^ ]* /, "", path) }
+    $1 ~ /^6/ && $2 in node { print node[$2] "\t" path; next }
+    $3 in file { print file[$3] "\t" path }'
+}
+
+# disk_touching TABLE: reads paths, one a line, and prints "DISK<tab>PATH" for each that leads to one of the disks.
+disk_touching() {
+  { xargs -r -d '\n' stat -L -c '%f %t:%T %d %n' -- 2>/dev/null || :; } | disk_match "$1"
+}
+
+# disk_mounts TABLE SHARES: prints every mount of the disks in any process's view, as "DISK<tab>share|other<tab>PLACE<tab>PID".
+# A share is a mount of a whole file system at one of SHARES (mount points, one a line) in the view of process 1, and
+# what goes with it in other views when it is unmounted there.
+disk_mounts() {
+  local views view
+  # shellcheck disable=SC2016 # awk
+  views=$(stat -L -c '%i %n' /proc/1/ns/mnt /proc/[0-9]*/ns/mnt 2>/dev/null |
+    awk '!($1 in seen) { seen[$1] = 1; sub("/ns/mnt", "/mountinfo", $2); print $2 }') || return 1
+  [ -r /proc/1/mountinfo ] || return 1
+  for view in $views; do
+    printf 'view %s\n' "$view"
+    cat "$view" 2>/dev/null || :
+  done | DISK_TABLE=$1 DISK_SHARES=$2 awk '
+    BEGIN {
+      lines = split(ENVIRON["DISK_TABLE"], line, "\n")
+      for (i = 1; i <= lines; i++) { split(line[i], field, " "); disk[field[3]] = field[1] }
+      lines = split(ENVIRON["DISK_SHARES"], line, "\n")
+      for (i = 1; i <= lines; i++) if (line[i] != "") share[line[i]] = 1
+    }
+    $1 == "view" { split($2, part, "/"); pid = part[3]; split("", group); next }
+    {
+      # an unmount reaches other views through the mount above: where that one is shared, and theirs is its peer or follows it
+      group[$1] = ""
+      for (i = 7; i <= NF && $i != "-"; i++) if ($i ~ /^(shared|master):/) { split($i, part, ":"); group[$1] = group[$1] " " part[1] part[2] " " }
+      above = group[$2]
+    }
+    $3 in disk {
+      kind = "other"
+      if (pid == 1) {
+        if ($4 == "/" && $5 in share) {
+          kind = "share"
+          if (match(above, / shared[0-9]+ /)) follows[$5] = substr(above, RSTART + 7, RLENGTH - 8)
+        }
+      }
+      else if ($5 in follows && (index(above, " shared" follows[$5] " ") || index(above, " master" follows[$5] " "))) kind = "share"
+      print disk[$3] "\t" kind "\t" $5 "\t" pid
+    }
+    pid == 1 { for (place in share) if (index($5, place "/") == 1) below[$5] = place }
+    END { for (place in below) print "-\tbelow\t" place "\t" below[place] }'
+}
+
+# disk_swaps TABLE: prints swap areas on the disks, and swap files on their file systems, as "DISK<tab>PATH".
+disk_swaps() {
+  awk 'NR > 1 { gsub(/\\040/, " ", $1); print $1 }' /proc/swaps | disk_touching "$1"
+}
+
+# disk_users TABLE: prints who uses the disks or files on them, as "DISK<tab>/proc/PID/...": open files, working and root
+# folders, programs, mapped files, and files behind loop devices.
+disk_users() {
+  local listing patterns number major minor
+  listing=$(find /proc/[0-9]*/fd /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe -maxdepth 1 -type l \
+    -exec stat -L -c '%f %t:%T %d %n' {} + 2>/dev/null) || :
+  # this shell's own folder is among them, or the question was not answered
+  case $listing in
+  *" /proc/$$/cwd"*) ;;
+  *) return 1 ;;
+  esac
+  printf '%s\n' "$listing" | disk_match "$1"
+  patterns=
+  while read -r _ _ number _; do
+    major=${number%:*}
+    minor=${number#*:}
+    patterns="$patterns$(printf ' %02x:%02x ' "$major" "$minor")
+"
+  done <<TABLE
+$1
+TABLE
+  { grep -s -F -e "${patterns%?}" /proc/[0-9]*/maps || :; } | DISK_TABLE=$1 awk '
+    BEGIN {
+      lines = split(ENVIRON["DISK_TABLE"], line, "\n")
+      for (i = 1; i <= lines; i++) {
+        split(line[i], field, " "); split(field[3], number, ":")
+        disk[sprintf("%02x:%02x", number[1], number[2])] = field[1]
+      }
+    }
+    $4 in disk { sub(/:.*/, "", $1); if (!($1 in seen)) { seen[$1] = 1; print disk[$4] "\t" $1 } }'
+  { cat /sys/block/loop*/loop/backing_file 2>/dev/null || :; } | disk_touching "$1"
+}
+
+# disk_claim NAME: returns 0 when the disk and all its partitions can be claimed (O_EXCL): nothing is mounted from it anywhere,
+# no swap, md, dm or ZFS holds it.
+disk_claim() {
+  # shellcheck disable=SC2016 # perl
+  timeout 30 perl -MFcntl -e 'sysopen(my $f, $ARGV[0], O_RDONLY | O_EXCL) or exit 1' "/dev/$1"
+}
+
+# disk_tags NAME: prints by which other names the disk's contents can be asked for, as "DISK<tab>UUID=..." (LABEL, PARTUUID,
+# PARTLABEL; blanks as \x20), and its PCI address as "DISK<tab>pci:...". Of every signature, since one disk can carry several.
+disk_tags() {
+  local part parts listing
+  parts=$(nvme_parts "$1")
+  for part in $parts; do
+    listing=$(timeout 30 wipefs --no-act --parsable --output UUID,LABEL "/dev/$part") || return 1
+    printf '%s\n' "$listing" | awk -F , -v name="$1" '
+      /^#/ { next }
+      $1 != "" { print name "\tUUID=" $1 }
+      $2 != "" { print name "\tLABEL=" $2 }'
+  done
+  { timeout 30 partx --raw --noheadings --output UUID,NAME "/dev/$1" 2>/dev/null || :; } | awk -v name="$1" '
+    $1 != "" { print name "\tPARTUUID=" $1 }
+    $2 != "" { print name "\tPARTLABEL=" $2 }'
+  nvme_pci_address "$1" | awk -v name="$1" '$1 != "" { print name "\tpci:" $1 }'
+}
+
+# disk_entries: prints what the host is told to mount, swap on or decrypt, as "FILE:LINE<tab>SPEC<tab>PLACE".
+disk_entries() {
+  local file
+  for file in /etc/fstab /etc/crypttab /etc/systemd/system/*.mount /etc/systemd/system/*.swap; do
+    [ -f "$file" ] || continue
+    awk -v file="$file" '
+      function plain(text, at, digits) {
+        gsub(/"/, "", text)
+        while ((at = match(text, /\\[0-7][0-7][0-7]/)) > 0) {
+          digits = substr(text, at + 1, 3)
+          text = substr(text, 1, at - 1) sprintf("%c", substr(digits, 1, 1) * 64 + substr(digits, 2, 1) * 8 + substr(digits, 3)) substr(text, at + 4)
+        }
+        return text
+      }
+      /^[[:space:]]*(#|$)/ { next }
+      file == "/etc/fstab" { print file ":" NR "\t" plain($1) "\t" plain($2) }
+      file == "/etc/crypttab" { print file ":" NR "\t" plain($2) "\t" $1 }
+      file ~ /[.](mount|swap)$/ && /^What=/ { print file ":" NR "\t" substr($0, 6) "\t-" }' "$file"
+  done
+}
+
+# disk_named TABLE NAMES ENTRIES: prints which of ENTRIES ("WHERE<tab>SPEC<tab>PLACE") name one of the disks by any alias, as
+# "DISK<tab>WHERE<tab>SPEC<tab>PLACE". NAMES is what disk_tags printed, and "DISK<tab>PATH" for the links that are asked about:
+# a link or a partition's link counts also where it leads nowhere now.
+disk_named() {
+  local touched
+  touched=$(printf '%s\n' "$3" | awk -F '\t' '$2 ~ /^\// && !seen[$2]++ { print $2 }' | disk_touching "$1")
+  printf '%s\n' "$3" | DISK_NAMES=$2 DISK_TOUCHED=$touched awk -F '\t' '
+    function folded(text, at) {
+      while ((at = match(text, /\\x[0-9a-f][0-9a-f]/)) > 0)
+        text = substr(text, 1, at - 1) sprintf("%c", (index(hex, substr(text, at + 2, 1)) - 1) * 16 + index(hex, substr(text, at + 3, 1)) - 1) substr(text, at + 4)
+      return tolower(text)
+    }
+    BEGIN {
+      hex = "0123456789abcdef"
+      lines = split(ENVIRON["DISK_NAMES"], line, "\n")
+      for (i = 1; i <= lines; i++) {
+        split(line[i], field, "\t")
+        if (field[2] ~ /^\//) link[field[2]] = field[1]; else if (field[2] != "") disk[folded(field[2])] = field[1]
+      }
+      lines = split(ENVIRON["DISK_TOUCHED"], line, "\n")
+      for (i = 1; i <= lines; i++) { split(line[i], field, "\t"); if (field[2] != "") touched[field[2]] = field[1] }
+    }
+    $2 == "" { next }
+    $2 in touched { print touched[$2] "\t" $0; next }
+    folded($2) in disk { print disk[folded($2)] "\t" $0; next }
+    { for (path in link) if ($2 == path || index($2, path "-part") == 1) { print link[path] "\t" $0; next } }'
+}
+
+# disk_on_vfio NAME: prints the PCI address of the disk's controller where it is bound to vfio-pci, or told to be.
+disk_on_vfio() {
+  local folder driver
+  for folder in "/sys/block/$1/device/device" "/sys/block/$1/device"/nvme[0-9]*/device; do
+    [ -e "$folder" ] || continue
+    driver=$(readlink "$folder/driver") || driver=
+    nvme_value=
+    if [ -r "$folder/driver_override" ]; then
+      read -r nvme_value <"$folder/driver_override" || :
+    fi
+    case ${driver##*/}/$nvme_value in
+    vfio-pci/* | */vfio-pci)
+      driver=$(readlink -f "$folder")
+      printf '%s\n' "${driver##*/}"
+      ;;
+    *) ;;
+    esac
+  done
+}

@@ -1,0 +1,79 @@
+# grubcfg: kernel arguments as grub-mkconfig puts them together. Only looks.
+
+# grubcfg_own FILE: prints the arguments that the file appends, one a line.
+grubcfg_own() {
+  (
+    set +u
+    GRUB_CMDLINE_LINUX=
+    # shellcheck source=/dev/null # a file of /etc/default/grub.d
+    . "$1" >/dev/null
+    # shellcheck disable=SC2086 # words are wanted
+    printf '%s\n' $GRUB_CMDLINE_LINUX
+  )
+}
+
+# grubcfg_words: prints the arguments of a normal boot, one a line: /etc/default/grub, then grub.d in glob order.
+grubcfg_words() {
+  (
+    set +u
+    GRUB_CMDLINE_LINUX=
+    GRUB_CMDLINE_LINUX_DEFAULT=
+    for file in /etc/default/grub /etc/default/grub.d/*.cfg; do
+      if [ -e "$file" ]; then
+        # shellcheck source=/dev/null # the host's own
+        . "$file" >/dev/null
+      fi
+    done
+    # shellcheck disable=SC2086 # words are wanted
+    printf '%s\n' $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT
+  )
+}
+
+# grubcfg_hand_edits FILE: prints the arguments of FILE's kind (same name) that stand in /etc/default/grub itself.
+grubcfg_hand_edits() {
+  local own
+  own=$(grubcfg_own "$1") || return 1
+  (
+    set +u
+    GRUB_CMDLINE_LINUX=
+    GRUB_CMDLINE_LINUX_DEFAULT=
+    if [ -e /etc/default/grub ]; then
+      # shellcheck source=/dev/null # the host's own
+      . /etc/default/grub >/dev/null
+    fi
+    # shellcheck disable=SC2086 # words are wanted
+    printf '%s\n' $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT
+  ) | awk -v own="$own" '
+    BEGIN { n = split(own, words, "\n"); for (i = 1; i <= n; i++) { sub("=.*", "", words[i]); names[words[i]] = 1 } }
+    { name = $0; sub("=.*", "", name); if (name in names) print }'
+}
+
+# grubcfg_absent WORDS WANTED: prints the lines of WANTED that are no line of WORDS.
+grubcfg_absent() {
+  printf '%s\n' "$2" | while IFS= read -r word; do
+    case "
+$1
+" in
+    *"
+$word
+"*) ;;
+    *) printf '%s\n' "$word" ;;
+    esac
+  done
+}
+
+# grubcfg_conflicts WORDS WANTED: prints the lines of WORDS that set another value for a name of WANTED, but those whose name
+# stands in WANTED with several values.
+grubcfg_conflicts() {
+  printf '%s\n' "$1" | awk -v wanted="$2" '
+    BEGIN {
+      n = split(wanted, words, "\n")
+      for (i = 1; i <= n; i++) { name = words[i]; sub("=.*", "", name); names[name] = 1; exact[words[i]] = 1 }
+    }
+    { name = $0; sub("=.*", "", name); if (name in names && !($0 in exact)) print }'
+}
+
+# grubcfg_menu: prints the kernel lines of the built grub.cfg, one word a line, of the first entry.
+grubcfg_menu() {
+  awk '$1 == "linux" || $1 == "linuxefi" { for (i = 3; i <= NF; i++) print $i; exit }' /boot/grub/grub.cfg 2>/dev/null
+}

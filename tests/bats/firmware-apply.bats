@@ -1,0 +1,381 @@
+# 60-gpuaas-slice-firmware-apply with a racadm that has a memory (the lab's stand-in, in Dell's words): it stages only what
+# differs, one job, no reset unless asked, and refuses where it must.
+# host: j22u05-before-bios
+
+load helpers
+
+SCRIPT=60-gpuaas-slice-firmware-apply
+STATE=/run/gpuaas-lab/racadm.json
+
+setup_file() {
+    # quick: few groups, no waiting
+    local path folder=$BATS_FILE_TMPDIR/generated/$GPUAAS_SITE/maas
+    path=$(script_path "$SCRIPT")
+    mkdir -p "$folder"
+    sed "s/^readonly WAIT=.*/readonly WAIT='2'/; s/^readonly POLL=.*/readonly POLL='1'/
+        s/^readonly BIOS_GROUPS=.*/readonly BIOS_GROUPS='ProcSettings IntegratedDevices NotThere MiscSettings'/" \
+        "$path" >"$folder/$SCRIPT.sh"
+    [ "$(diff "$path" "$folder/$SCRIPT.sh" | grep -c '^>')" -eq 3 ]
+    printf '#!/bin/sh\nGPUAAS_RACADM_STATE=%s exec python3 -S /gpuaas/lab/racadm_program.py "$@"\n' "$STATE" \
+        >"$BATS_FILE_TMPDIR/racadm"
+    chmod 755 "$BATS_FILE_TMPDIR/racadm"
+}
+
+setup() {
+    host_reset
+    export GPUAAS_GENERATED=$BATS_FILE_TMPDIR/generated
+    export RESULT_PATH=$BATS_TEST_TMPDIR/result.yaml
+    unset HAS_STARTED
+    # a shadow of the recorded answers: this one remembers
+    ln -sf "$BATS_FILE_TMPDIR/racadm" /usr/local/bin/racadm
+    cat >"$STATE" <<'JSON'
+{"groups": {
+  "ProcSettings": {"LogicalProc": {"value": "Disabled", "values": ["Enabled", "Disabled"]},
+    "ProcVirtualization": {"value": "Disabled", "values": ["Enabled", "Disabled"]},
+    "ControlledTurbo": {"value": "Disabled"}},
+  "IntegratedDevices": {"SriovGlobalEnable": {"value": "Enabled", "values": ["Enabled", "Disabled"]}},
+  "MiscSettings": {"AssetTag": {"value": "none"}},
+  "Lockdown": {"SystemLockdown": {"value": "Disabled"}}},
+ "jobs": {}, "made": 0, "lockdown": false, "power": "ON", "prompts": "", "ending": "PR19", "fault": "",
+ "trusted": false, "refusal_status": 1, "success_status": 0, "calls": [], "given": []}
+JSON
+    cp "$STATE" "$BATS_TEST_TMPDIR/before"
+}
+
+teardown() {
+    ln -sf /gpuaas/lab/standin.sh /usr/local/bin/racadm
+    mv -f /usr/local/bin/racadm.away /usr/local/bin/racadm 2>/dev/null || true
+}
+
+# change CODE: changes the state `s` of the stand-in, as Python.
+change() {
+    python3 -S -c 'import json, sys
+path = sys.argv[1]
+s = json.load(open(path))
+exec(sys.argv[2])
+json.dump(s, open(path, "w"))' "$STATE" "$1"
+}
+
+# writes: every call that is no mere look, one a line.
+writes() {
+    python3 -S -c 'import json, sys
+for call in json.load(open(sys.argv[1]))["calls"]:
+    if call[0] not in ("get", "help", "getversion") and call[:2] != ["jobqueue", "view"]:
+        print(*call)' "$STATE"
+}
+
+# odd CODE: a racadm that does what the shell code says before the real one is asked.
+odd() {
+    printf '#!/bin/sh\n%s\nexec %s "$@"\n' "$1" "$BATS_FILE_TMPDIR/racadm" >"$BATS_TEST_TMPDIR/odd"
+    chmod 755 "$BATS_TEST_TMPDIR/odd"
+    ln -sf "$BATS_TEST_TMPDIR/odd" /usr/local/bin/racadm
+}
+
+apply() {
+    run_script "$SCRIPT" --apply-bios=true "$@"
+}
+
+# refused CHECK [DETAIL]: that check is FAIL, what stands on it is SKIP, nothing was written, exit status 1.
+refused() {
+    [ "$status" -eq 1 ] || fail "exit status $status: $output $stderr"
+    assert_evidence "$1" FAIL "${2:-*}"
+    [ -n "$(evidence_field "$1" remediation)" ]
+    [ -z "$(writes)" ] || fail "written: $(writes)"
+    [ "$(evidence_field summary status)" = FAIL ]
+    grep -qx 'status: failed' "$RESULT_PATH"
+}
+
+STAGING='set BIOS.ProcSettings.ProcVirtualization Enabled
+set BIOS.ProcSettings.LogicalProc Enabled'
+JOB='jobqueue create BIOS.Setup.1-1 -s TIME_NOW'
+
+@test "only the exact text true applies: anything else only looks, and says what it would do" {
+    for words in '' --apply-bios=false --apply-bios=True --apply-bios=TRUE --apply-bios=1 --apply-bios=yes \
+        --apply-bios=truee --apply-bios= '--power-cycle=true'; do
+        run_script "$SCRIPT" $words
+        [ "$status" -eq 0 ] || fail "$words: $output $stderr"
+        assert_evidence bios_settings WARN 'would set: ProcVirtualization=Enabled (now Disabled), LogicalProc=Enabled (now Disabled)'
+        assert_evidence bios_staged SKIP
+        [ -z "$(writes)" ] || fail "$words: $(writes)"
+        grep -qx 'status: degraded' "$RESULT_PATH"
+    done
+    run_script "$SCRIPT" '--apply-bios=true '
+    [ -z "$(writes)" ]
+    [[ $stderr == *'not the exact text true'* ]]
+}
+
+@test "--help, and an unknown argument" {
+    run_script "$SCRIPT" --help
+    [ "$status" -eq 0 ]
+    [[ $output == *--apply-bios=true* ]]
+    run_script "$SCRIPT" --apply
+    [ "$status" -eq 2 ]
+    [[ $stderr == *'unknown argument: --apply'* ]]
+    [ -z "$output" ]
+}
+
+@test "apply: stages what differs, makes one job without a reset, reads both back" {
+    apply
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ "$(writes)" = "$STAGING
+$JOB" ] || fail "$(writes)"
+    for check in racadm bmc_lockdown bios_read job_queue foreign_pending bios_staged bios_job; do
+        assert_evidence "$check" PASS
+    done
+    assert_evidence bios_settings WARN 'staged in job JID_700000000001: *'
+    assert_evidence power_cycle SKIP '*next power cycle'
+    assert_evidence bios_job PASS 'job JID_700000000001: Scheduled: JCP001*'
+    grep -qx '  job: "JID_700000000001"' "$RESULT_PATH"
+    grep -qx 'status: degraded' "$RESULT_PATH"
+    # again: our own job is in the queue, so it is only verified
+    change 's["calls"] = []'
+    apply --power-cycle=true
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ -z "$(writes)" ]
+    assert_evidence bios_job WARN '*has not ended: Scheduled*'
+    assert_evidence bios_settings WARN 'staged: *'
+    assert_evidence power_cycle SKIP 'only verified: job JID_700000000001 is there already'
+}
+
+@test "apply: with power_cycle it asks once and blocks; no power cycle is FAIL; after it, only verified" {
+    apply --power-cycle=true
+    [ "$(writes)" = "$STAGING
+jobqueue create BIOS.Setup.1-1 -r pwrcycle -s TIME_NOW" ] || fail "$(writes)"
+    [ "$status" -eq 1 ]
+    assert_evidence power_cycle FAIL 'no power cycle came within 2 seconds'
+    [[ $stderr == *'waiting for the power cycle'* ]]
+    # MAAS sends it again after the restart: the job goes on to its end while it is looked at
+    export HAS_STARTED=True
+    change 's["calls"] = []'
+    apply --power-cycle=true
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ -z "$(writes)" ]
+    assert_evidence bios_job PASS '*PR19*'
+    assert_evidence bios_settings PASS
+    assert_evidence power_cycle SKIP '*HAS_STARTED=True*'
+    [ "$(evidence_field summary status)" = PASS ]
+    grep -qx 'status: passed' "$RESULT_PATH"
+}
+
+@test "HAS_STARTED=True: never stages and never resets, whatever differs" {
+    export HAS_STARTED=True
+    apply --power-cycle=true
+    [ -z "$(writes)" ]
+    [ "$status" -eq 1 ]
+    assert_evidence bios_settings FAIL 'wrong: ProcVirtualization=Disabled LogicalProc=Disabled; *'
+    assert_evidence bios_job SKIP
+}
+
+@test "after the restart: a job that failed, ended with errors, never runs, or does not end" {
+    for ending in PR21 PR31 PR30; do
+        cp "$BATS_TEST_TMPDIR/before" "$STATE"
+        unset HAS_STARTED
+        change "s['ending'] = '$ending'"
+        apply --power-cycle=true
+        export HAS_STARTED=True
+        apply --power-cycle=true
+        [ "$status" -eq 1 ] || fail "$ending: $output"
+        assert_evidence bios_job FAIL "*$ending*"
+        assert_evidence bios_settings FAIL
+    done
+    cp "$BATS_TEST_TMPDIR/before" "$STATE"
+    unset HAS_STARTED
+    apply
+    export HAS_STARTED=True
+    apply
+    assert_evidence bios_job WARN '*has not ended: Scheduled*'
+    assert_evidence bios_settings FAIL
+    # values that are right while one is still pending are not yet right
+    cp "$BATS_TEST_TMPDIR/before" "$STATE"
+    change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name].update(value="Enabled")
+s["groups"]["ProcSettings"]["LogicalProc"]["pending"] = "Disabled"'
+    apply
+    assert_evidence bios_settings FAIL 'wrong: none; still staged: LogicalProc=Disabled'
+    assert_evidence foreign_pending FAIL
+}
+
+@test "every setting right: PASS, nothing written" {
+    change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name]["value"] = "Enabled"'
+    apply
+    [ "$status" -eq 0 ]
+    [ -z "$(writes)" ]
+    assert_evidence bios_settings PASS
+    [ "$(evidence_field summary status)" = PASS ]
+    grep -qx 'status: passed' "$RESULT_PATH"
+}
+
+@test "one setting staged already, without a job: only the other is staged, and the job is made" {
+    change 's["groups"]["ProcSettings"]["ProcVirtualization"]["pending"] = "Enabled"'
+    apply
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ "$(writes)" = "set BIOS.ProcSettings.LogicalProc Enabled
+$JOB" ]
+}
+
+@test "refuses under lockdown" {
+    change 's["lockdown"] = True; s["groups"]["Lockdown"]["SystemLockdown"]["value"] = "Enabled"'
+    apply
+    refused bmc_lockdown 'SystemLockdown=Enabled*'
+    assert_evidence bios_staged SKIP 'stands on bmc_lockdown, which is FAIL'
+    assert_evidence bios_job SKIP 'stands on bios_staged, which is SKIP'
+    assert_evidence bios_settings FAIL '*nothing was changed'
+    # only looking, it is a warning
+    run_script "$SCRIPT"
+    [ "$status" -eq 0 ]
+    assert_evidence bmc_lockdown WARN
+}
+
+@test "refuses on values that somebody else has staged, in our groups and in others" {
+    change 's["groups"]["MiscSettings"]["AssetTag"]["pending"] = "rack 7"'
+    apply
+    refused foreign_pending 'staged by somebody else: AssetTag=rack 7'
+    assert_evidence bios_staged SKIP 'stands on foreign_pending, which is FAIL'
+    cp "$BATS_TEST_TMPDIR/before" "$STATE"
+    change 's["groups"]["IntegratedDevices"]["SriovGlobalEnable"]["pending"] = "Disabled"'
+    apply
+    refused foreign_pending 'staged by somebody else: SriovGlobalEnable=Disabled'
+}
+
+@test "refuses on a job that has not ended" {
+    odd 'case "$*" in "jobqueue view") printf "%s\n" "-------------------------JOB QUEUE------------------------" \
+        "[Job ID=JID_5]" "Job Name=Firmware Update: iDRAC" "Status=Downloading" "Message=[RED001: Job in progress.]" \
+        "Percent Complete=[7]" "----"; exit 0 ;; esac'
+    apply
+    refused job_queue 'another job has not ended: JID_5 Firmware Update: iDRAC: Downloading'
+    assert_evidence foreign_pending SKIP 'stands on job_queue, which is FAIL'
+    # a state that is not known may be a job that runs; one that has ended does not matter
+    sed -i 's/Downloading/Contemplating/' "$BATS_TEST_TMPDIR/odd"
+    apply
+    refused job_queue '*Contemplating'
+    sed -i 's/Contemplating/Completed/' "$BATS_TEST_TMPDIR/odd"
+    run_script "$SCRIPT"
+    assert_evidence job_queue PASS 'no job is open'
+}
+
+@test "an answer of racadm that is not known is never PASS, and stops an apply" {
+    header='[Key=BIOS.Setup.1-1#ProcSettings]'
+    while IFS='|' read -r check call text status_of; do
+        odd "case \"\$*\" in '$call') printf '$text\\n'; exit $status_of ;; esac"
+        cp "$BATS_TEST_TMPDIR/before" "$STATE"
+        apply
+        refused "$check" || fail "for: $call: $text"
+        run_script "$SCRIPT"
+        [ "$status" -eq 0 ]
+        assert_evidence "$check" WARN || fail "for: $call: $text"
+    done <<CASES
+bmc_lockdown|get iDRAC.Lockdown|Segmentation fault|0
+bmc_lockdown|get iDRAC.Lockdown|[Key=iDRAC.Embedded.1#Lockdown.1]\nSystemLockdown=Disabled|3
+bmc_lockdown|get iDRAC.Lockdown|[Key=iDRAC.Embedded.1#Lockdown.1]\nLockdown=Disabled|0
+bios_read|get BIOS.ProcSettings|RAC1170|0
+bios_read|get BIOS.ProcSettings|$header\nLogicalProc=Disabled|0
+bios_read|get BIOS.ProcSettings|$header\nLogicalProc=Disabled\nProcVirtualization=(unknown)|0
+foreign_pending|get BIOS.MiscSettings|something new|0
+foreign_pending|get BIOS.MiscSettings|[Key=BIOS.Setup.1-1#MiscSettings]\nAssetTag=none|9
+job_queue|jobqueue view|no jobs here|0
+job_queue|jobqueue view|-----JOB QUEUE-----\n[Job ID=JID_1]\nJob Name=x\nPercent Complete=[1]|0
+job_queue|jobqueue view|-----JOB QUEUE-----\n[Job ID=JID_1]\nJob Name=x|0
+job_queue|jobqueue view|-----JOB QUEUE-----|4
+CASES
+}
+
+@test "a set that is refused, or that claims success: cleared again, no job" {
+    change 's["groups"]["ProcSettings"]["LogicalProc"]["read_only"] = True'
+    apply
+    [ "$status" -eq 1 ]
+    assert_evidence bios_staged FAIL 'LogicalProc was not staged: RAC1025*cleared again'
+    assert_evidence bios_job SKIP 'stands on bios_staged, which is FAIL'
+    [ "$(writes | tail -n 1)" = 'clearpending BIOS.Setup.1-1' ]
+    run ! grep -F '"pending"' "$STATE"
+    cp "$BATS_TEST_TMPDIR/before" "$STATE"
+    odd 'case "$*" in set*LogicalProc*) echo "RAC1017: Successfully modified the object value"; exit 0 ;; esac'
+    apply
+    assert_evidence bios_staged FAIL 'racadm said that LogicalProc=Enabled is staged, but shows it otherwise*'
+    run ! grep -F '"pending"' "$STATE"
+    for text in 'done' ''; do
+        cp "$BATS_TEST_TMPDIR/before" "$STATE"
+        odd "case \"\$*\" in set*) echo '$text'; exit 0 ;; esac"
+        apply
+        assert_evidence bios_staged FAIL 'ProcVirtualization was not staged: *'
+    done
+    odd 'case "$*" in set*) exit 0 ;; clearpending*) echo RAC1038; exit 1 ;; esac'
+    apply
+    assert_evidence bios_staged FAIL '*could not be cleared: RAC1038*'
+}
+
+@test "a job that is not made, is not named, or is not there" {
+    while IFS='|' read -r call text; do
+        cp "$BATS_TEST_TMPDIR/before" "$STATE"
+        odd "case \"\$*\" in '$call') printf '$text\\n'; exit 0 ;; esac"
+        apply
+        [ "$status" -eq 1 ] || fail "for: $text: $output"
+        assert_evidence bios_job FAIL || fail "for: $text"
+        assert_evidence power_cycle SKIP 'stands on bios_job, which is FAIL'
+        assert_evidence bios_settings FAIL
+    done <<CASES
+$JOB|RAC1023: Unable to create the configuration job.
+$JOB|RAC1024: Successfully scheduled a job.
+$JOB|Commit JID = JID_9
+$JOB|RAC1024: Successfully scheduled a job.\nCommit JID = JID_x
+jobqueue view -i JID_700000000001|what job
+jobqueue view -i JID_700000000001|-----JOB QUEUE-----\n[Job ID=JID_3]\nJob Name=Configure: BIOS.Setup.1-1\nStatus=Scheduled\nMessage=[JCP001: x]\nPercent Complete=[0]
+CASES
+    cp "$BATS_TEST_TMPDIR/before" "$STATE"
+    odd ''
+    change 's["ending"] = "PR30"'
+    apply
+    assert_evidence bios_job FAIL '*PR30*'
+}
+
+@test "a machine of no class, another BMC, a class without attributes: skipped, nothing asked" {
+    echo 'PowerEdge X' >/sys/devices/virtual/dmi/id/product_name
+    apply
+    [ "$status" -eq 0 ]
+    grep -qx 'status: skipped' "$RESULT_PATH"
+    host_reset
+    ln -sf "$BATS_FILE_TMPDIR/racadm" /usr/local/bin/racadm
+    path=$(script_path "$SCRIPT")
+    for edit in 's/|idrac9|/|redfish|/' 's/|ProcVirtualization=Enabled,[^|]*|/|-|/'; do
+        export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+        mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE/maas"
+        sed "/Dell Inc[.]|/$edit" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+        apply
+        [ "$status" -eq 0 ]
+        grep -qx 'status: skipped' "$RESULT_PATH"
+    done
+    [ "$(python3 -S -c 'import json, sys; print(json.load(open(sys.argv[1]))["calls"])' "$STATE")" = '[]' ]
+}
+
+@test "an attribute whose group the class does not give is not read: never applied" {
+    path=$(script_path "$SCRIPT")
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+    mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE/maas"
+    sed '/Dell Inc[.]|/s/SriovGlobalEnable=Enabled|/AssetTag=slice|/' "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+    apply
+    refused bios_read 'not read: AssetTag'
+    sed '/Dell Inc[.]|/s/SriovGlobalEnable=Enabled|/AssetTag=slice|AssetTag=MiscSettings,/' "$path" \
+        >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+    apply
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    writes | grep -Fx 'set BIOS.MiscSettings.AssetTag slice'
+}
+
+@test "no racadm and no way to get it: refused, what needs it is SKIP" {
+    rm /usr/local/bin/racadm
+    apply
+    [ "$status" -eq 1 ]
+    assert_evidence racadm FAIL 'racadm absent, and not installed: *'
+    for check in bmc_lockdown bios_read job_queue; do assert_evidence "$check" SKIP 'stands on racadm, which is FAIL'; done
+    assert_evidence bios_settings SKIP 'stands on bios_read, which is SKIP'
+    for check in bios_staged bios_job power_cycle; do assert_evidence "$check" SKIP; done
+    run_script "$SCRIPT"
+    [ "$status" -eq 0 ]
+    assert_evidence racadm WARN
+}
+
+@test "not root: refused" {
+    path=$(script_path "$SCRIPT")
+    _shell_words
+    run --separate-stderr setpriv --reuid 65534 --clear-groups env -u RESULT_PATH "${shell_words[@]}" "$path"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *'must run as root'* ]]
+}

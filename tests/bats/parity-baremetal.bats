@@ -1,0 +1,198 @@
+# The bare-metal parity check: nothing of slices is on the host. Each check is seen PASS, then with exactly its thing there. The
+# slice host's own script says the same with --profile baremetal.
+# host: j22u05-after-bios
+
+load helpers
+
+SCRIPT=profiles/baremetal/root/usr/local/sbin/gpuaas-slice-parity-check
+SLICE=profiles/slice-vm/root/usr/local/sbin/gpuaas-slice-parity-check
+CHECKS='profile_tag no_slice_services no_slice_bridge no_isolation_chain no_slice_nat no_slice_dnsmasq no_vfio_binding
+    no_slice_domains no_masked_units'
+GPU=/sys/bus/pci/devices/0000:1b:00.0
+VIRSH=/usr/local/bin/virsh
+
+setup_file() {
+    mkdir -p /etc/gpuaas /var/lib/gpuaas /etc/dnsmasq.d
+    systemctl start openvswitch-switch.service
+}
+
+setup() {
+    host_reset
+    install -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" /etc/gpuaas/node.env
+    sed -i "s/^GPUAAS_PROFILE=.*/GPUAAS_PROFILE='baremetal'/" /etc/gpuaas/node.env
+    virsh_says ''
+}
+
+virsh_says() {
+    printf '#!/bin/sh\nprintf "%%s\\n" "%s"\n' "$1" >$VIRSH
+    chmod 755 $VIRSH
+}
+
+teardown() {
+    rm -f $VIRSH /usr/local/bin/ovs-vsctl /usr/local/bin/iptables /usr/local/bin/systemctl /etc/dnsmasq.d/gpuaas-slice.conf
+    rm -f /etc/systemd/system/gpuaas-slice-*.service /var/lib/gpuaas/masked-units
+    systemctl unmask --quiet nvidia-persistenced.service
+    systemctl daemon-reload
+    ovs-vsctl --if-exists del-br ovsbr0
+    iptables -F
+    iptables -X
+    iptables -t nat -F
+}
+
+only_fails() {
+    [ "$status" -eq 1 ] || fail "exit status $status: $output $stderr"
+    [ "$(grep -c ' status=FAIL check=' <<<"$output")" -eq 2 ] || fail "not only $1 is FAIL: $output"
+    assert_evidence "$1" FAIL "${2:-*}"
+    [ -n "$(evidence_field "$1" remediation)" ]
+    [ "$(evidence_summary failures)" -eq 1 ]
+}
+
+# fails CHECK [DETAIL]: under both scripts
+fails() {
+    run_script "$SLICE" --profile baremetal
+    only_fails "$@"
+    run_script "$SCRIPT"
+    only_fails "$@"
+}
+
+shadow() {
+    printf '#!/bin/sh\n%s\n' "$2" >"/usr/local/bin/$1"
+    chmod 755 "/usr/local/bin/$1"
+}
+
+@test "a bare-metal host: every check PASS, also with --final; nothing is changed" {
+    for words in "$SCRIPT --final" "$SCRIPT --profile baremetal" "$SLICE --profile baremetal --final"; do
+        # shellcheck disable=SC2086 # a name and its arguments
+        run_script $words
+        [ "$status" -eq 0 ] || fail "$words: $output $stderr"
+        for check in $CHECKS; do assert_evidence "$check" PASS; done
+        assert_evidence summary PASS
+        [[ $(tail -n 1 <<<"$output") == *' failures=0 warnings=0' ]]
+    done
+}
+
+@test "--json, --help, and what it does not know" {
+    run_script "$SCRIPT" --json
+    [ "$(jq -r .summary.status <<<"$output")" = PASS ]
+    run_script "$SCRIPT" --help
+    [ "$status" -eq 0 ]
+    for words in --bogus '--profile slice-vm' '--area host'; do
+        # shellcheck disable=SC2086 # several words
+        run_script "$SCRIPT" $words
+        [ "$status" -eq 2 ] && [ -z "$output" ] || fail "$words: $status $output"
+    done
+}
+
+@test "profile_tag: another profile is WARN, no node.env is SKIP" {
+    sed -i "s/^GPUAAS_PROFILE=.*/GPUAAS_PROFILE='slice-vm'/" /etc/gpuaas/node.env
+    for words in "$SCRIPT" "$SLICE --profile baremetal"; do
+        # shellcheck disable=SC2086 # a name and its arguments
+        run_script $words
+        [ "$status" -eq 0 ]
+        assert_evidence profile_tag WARN 'node.env says slice-vm'
+    done
+    run_script "$SCRIPT" --final
+    [ "$status" -eq 1 ]
+    rm /etc/gpuaas/node.env
+    run_script "$SCRIPT" --final
+    [ "$status" -eq 0 ]
+    assert_evidence profile_tag SKIP
+}
+
+@test "no_slice_services: a unit, masked or not, is FAIL; one that another only names is not" {
+    printf '[Service]\nExecStart=/bin/true\n' >/etc/systemd/system/gpuaas-slice-network-baseline.service
+    systemctl daemon-reload
+    fails no_slice_services gpuaas-slice-network-baseline.service
+    rm /etc/systemd/system/gpuaas-slice-network-baseline.service
+    printf '[Unit]\nAfter=gpuaas-slice-x.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' \
+        >/run/systemd/system/names.service
+    systemctl daemon-reload
+    systemctl start names.service
+    run_script "$SCRIPT"
+    systemctl stop names.service
+    assert_evidence no_slice_services PASS
+    shadow systemctl 'case "$*" in *list-units*) exit 1 ;; esac; exec /usr/bin/systemctl "$@"'
+    run_script "$SCRIPT"
+    only_fails no_slice_services 'systemd does not answer'
+}
+
+@test "no_slice_bridge: the interface, and a bridge that only stands in the database, are FAIL; not to be asked is WARN" {
+    ovs-vsctl add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
+    fails no_slice_bridge 'interface ovsbr0 is there'
+    ovs-vsctl del-br ovsbr0
+    ovs-vsctl --no-wait add-br ovsbr0 -- set bridge ovsbr0 datapath_type=no-such
+    fails no_slice_bridge '*database*'
+    ovs-vsctl del-br ovsbr0
+    shadow ovs-vsctl 'exit 1'
+    run_script "$SCRIPT"
+    assert_evidence no_slice_bridge WARN
+}
+
+@test "no_isolation_chain: the chain, even an empty one, is FAIL; no answer is FAIL" {
+    iptables -N GPUAAS-SLICE-ISOLATION
+    fails no_isolation_chain
+    iptables -X
+    iptables -N GPUAAS-SLICE-ISOLATION-OTHER
+    run_script "$SCRIPT"
+    assert_evidence no_isolation_chain PASS
+    shadow iptables 'case "$*" in *nat*) ;; *) exit 4 ;; esac'
+    run_script "$SCRIPT"
+    only_fails no_isolation_chain '*cannot be read'
+}
+
+@test "no_slice_nat: our rule is FAIL, Docker's is not; no answer is FAIL" {
+    iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+    run_script "$SCRIPT"
+    assert_evidence no_slice_nat PASS
+    iptables -t nat -A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE
+    fails no_slice_nat '-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
+    shadow iptables 'case "$*" in *nat*) exit 4 ;; esac'
+    run_script "$SCRIPT"
+    only_fails no_slice_nat '*cannot be read'
+}
+
+@test "no_slice_dnsmasq: a file of ours is FAIL" {
+    : >/etc/dnsmasq.d/gpuaas-slice.conf
+    fails no_slice_dnsmasq /etc/dnsmasq.d/gpuaas-slice.conf
+}
+
+@test "no_vfio_binding: a bound device, and one that is kept for vfio-pci, are FAIL" {
+    ln -sfn ../../../bus/pci/drivers/vfio-pci "$GPU/driver"
+    fails no_vfio_binding '0000:1b:00.0 is bound'
+    rm "$GPU/driver"
+    echo vfio-pci >"$GPU/driver_override"
+    fails no_vfio_binding '0000:1b:00.0 is kept for vfio-pci'
+}
+
+@test "no_slice_domains: a slice guest is FAIL, another is not, no answer is WARN, no libvirt is SKIP" {
+    virsh_says gpuaas-slice-a
+    fails no_slice_domains gpuaas-slice-a
+    virsh_says other
+    run_script "$SCRIPT"
+    assert_evidence no_slice_domains PASS
+    printf '#!/bin/sh\nexit 1\n' >$VIRSH
+    run_script "$SCRIPT"
+    assert_evidence no_slice_domains WARN
+    rm $VIRSH
+    run_script "$SCRIPT"
+    [ "$status" -eq 0 ]
+    assert_evidence no_slice_domains SKIP
+}
+
+@test "no_masked_units: a recorded unit that is still masked is FAIL, one that was given back is not" {
+    echo nvidia-persistenced.service >/var/lib/gpuaas/masked-units
+    run_script "$SCRIPT"
+    assert_evidence no_masked_units PASS
+    systemctl mask --quiet nvidia-persistenced.service
+    fails no_masked_units 'nvidia-persistenced.service is masked'
+}
+
+@test "not root is refused, on both" {
+    _shell_words
+    for script in "$SCRIPT" "$SLICE"; do
+        path=$(script_path "$script")
+        run --separate-stderr setpriv --reuid 65534 --clear-groups "${shell_words[@]}" "$path" --profile baremetal
+        [ "$status" -eq 1 ]
+        [[ $stderr == *'must run as root'* ]]
+    done
+}
