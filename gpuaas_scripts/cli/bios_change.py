@@ -59,7 +59,7 @@ def how_options(function: F) -> F:
     @click.option(
         "--max-failures",
         type=click.IntRange(1),
-        help="Restart no further servers once so many have failed (default: no limit).",
+        help="Restart no further servers once the changes of so many have failed after it (default: no limit).",
     )
     @click.option(
         "--poll",
@@ -77,11 +77,16 @@ def how_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def on_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def confirm(question: str, how: How) -> None:
     """Ask on a terminal. Raises GpuaasError where there is none and no --yes, click.Abort for a no."""
     if how.yes:
         return
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise GpuaasError("nothing was done: there is no terminal to ask on", hint="give --yes to go on without asking")
     click.confirm(question, abort=True, err=True)
 

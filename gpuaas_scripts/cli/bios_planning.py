@@ -31,7 +31,12 @@ def make_plans(console: Console, hosts: Hosts, choice: Choice) -> Outcomes[Plan]
             reading = await bmc.read(tuple(host.desired))
         return make_plan(host.name, host.desired, reading.registry, reading.state)
 
+    through = 0
+
     def done(result: Result[Plan]) -> None:
+        nonlocal through
+        through += 1
+        console.tick(through, len(hosts.hosts), "hosts read")
         if len(hosts.hosts) > 1:
             told = "failed" if result.failed else "read"
             console.detail(f"{result.host}: {told} after {result.seconds:.1f} s")

@@ -57,9 +57,15 @@ class Found:
 
     @property
     def open(self) -> bool:
-        """Whether there is something to go on with, or to look at: it has not ended well."""
+        """Whether there is something to go on with: it was interrupted, or waits for a restart."""
         end = self.record.end
         return (end is None and self.record.checked is not None) or (end is not None and end.end == "waiting")
+
+    @property
+    def wrong(self) -> bool:
+        """Whether it came out wrong, or nobody knows how: something to look at."""
+        end = self.record.end
+        return end is not None and end.end in {"failed", "uncertain"}
 
 
 def find(records: Path | None, site: str | None, nodes: tuple[str, ...], paths: tuple[Path, ...]) -> list[Found]:

@@ -40,7 +40,8 @@ def command(
     """Tell of each change that was begun what is staged, which job it has, what became of it, and which session of
     ours may still be open and until when. Changes nothing.
 
-    Exit code 0: no change waits; 3: one waits, or was interrupted (`bios resume` goes on); 4: a BMC could not be asked.
+    Exit code 0: no change waits; 3: one waits, or was interrupted (`bios resume` goes on); 1: the last change of a host
+    has failed; 4: a BMC could not be asked.
 
     \b
     Examples:
@@ -52,8 +53,8 @@ def command(
     from .bios_records import find
 
     found = find(records, choice.site, choice.nodes, record)
-    shown = [one for one in found if everything or record or one.open]
-    asked = {} if offline else {one.path: one for one in shown if one.open}
+    shown = [one for one in found if everything or record or one.open or one.wrong]
+    asked = {} if offline else {one.path: one for one in shown if one.open or one.wrong}
     results = _ask(console, explicit_root, asked, choice)
     _show(console, shown, results, form)
     if not shown and form == "text":
@@ -61,7 +62,9 @@ def command(
         console.info(f"nothing to go on with: {told}")
     if any(result.failed for result in results.values()):
         return ExitCode.REMOTE
-    return ExitCode.DRIFT if any(one.open for one in shown) else ExitCode.OK
+    if any(one.open for one in shown):
+        return ExitCode.DRIFT
+    return ExitCode.FINDINGS if any(one.wrong for one in shown) else ExitCode.OK
 
 
 def _ask(
@@ -97,7 +100,9 @@ def _show(console: Console, shown: list[Found], results: dict[Path, Result[Statu
         error = str(result.error) if result and result.error else ""
         data.append(status_data(one, status, error))
         junit.suite(one.node)
-        junit.case(str(one.path), failure=word_of(one, status) if one.open and not error else "", error=error)
+        junit.case(
+            str(one.path), failure=word_of(one, status) if (one.open or one.wrong) and not error else "", error=error
+        )
         if form != "text":
             continue
         console.data(f"{one.node}  {word_of(one, status)}")

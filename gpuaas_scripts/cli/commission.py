@@ -12,11 +12,14 @@ from .maas_connection import Target, connection_options
 from .watching import Watching, watch_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ..config.site import Node, Site
     from ..maas.commission import CommissionPlan
     from ..maas.machine import Machine
+    from ..maas.state import HeldScript
+    from ..maas.storage import Problem
     from ..sinks.maas_session import MaasSession
 
 _PATIENCE_S = 7200.0
@@ -98,8 +101,9 @@ async def _commission(
     if dry_run:
         console.info("nothing was done (--dry-run)")
         return ExitCode.DRIFT
-    form = commission.fields(made, _secrets(made), keep_networking=keeps[0], keep_storage=keeps[1])
-    begun = await send_once(session, "Machine.commission", machine, form)
+    secrets = _secrets(made, held)
+    form = commission.fields(made, secrets, keep_networking=keeps[0], keep_storage=keeps[1])
+    begun = await send_once(session, "Machine.commission", machine, form, hidden=secrets.values())
     console.info(f"{node.name}: {begun.status_name}; asked for, nothing proven yet")
     if not watching.on:
         console.info(f"to see the verdicts: gpuaas-gen results --site {site.name} --node {node.name}")
@@ -130,15 +134,21 @@ def _show(console: Console, made: CommissionPlan, keeps: tuple[bool, bool]) -> N
             console.info(f"MAAS makes the machine's {what} anew afterwards ({option} leaves it)")
 
 
-def _secrets(made: CommissionPlan) -> dict[tuple[str, str], str]:
-    """Passwords, resolved now."""
+def _secrets(made: CommissionPlan, held: Mapping[str, HeldScript]) -> dict[tuple[str, str], str]:
+    """Passwords, resolved now. Raises GpuaasError for one that leads nowhere, or that cannot be sent."""
+    from ..maas.parameters import check_secret
     from ..secrets import resolve
+    from .nodes import refuse
 
-    return {
-        (one.script, one.name): resolve(one.value, f"--param {one.script}.{one.name}").reveal()
-        for one in made.parameters
-        if one.secret
-    }
+    found: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+    for one in made.parameters:
+        if one.secret:
+            text = resolve(one.value, f"--param {one.script}.{one.name}").reveal()
+            problems += check_secret(held[one.script], one.name, text)
+            found[one.script, one.name] = text
+    refuse("nothing was commissioned", problems)
+    return found
 
 
 async def _watch(

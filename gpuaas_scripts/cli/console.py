@@ -24,6 +24,8 @@ T = TypeVar("T")
 _BAR = 30
 _LONG = 200
 """Below so many steps there is no bar."""
+_FEW = 4
+"""Below so many hosts there is none either."""
 _REFRESH_S = 0.1
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
@@ -104,6 +106,14 @@ class Console:
         finally:
             if shown:
                 click.echo("\r\033[K", err=True, nl=False)
+
+    def tick(self, number: int, count: int, noun: str) -> None:
+        """A bar for work that comes to its end in any order, on a terminal and without --quiet; gone at the end."""
+        if self.quiet or count < _FEW or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            return
+        filled = "#" * (_BAR * number // count)
+        bar = f"\r[{filled:<{_BAR}}] {number} of {count} {noun}" if number < count else "\r\033[K"
+        click.echo(bar, err=True, nl=False)
 
     def findings(self, findings: Iterable[Finding], *, to_stdout: bool = False) -> None:
         """Print findings with their source lines, sorted by place."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import FindingsError, GpuaasError
-from ..evidence.parse import parse
+from ..evidence.parse import Status, parse
 from ..evidence.topology import serial_of
 from ..maas.deploy import Facts, Release
 from ..maas.results import newest
 from ..maas.storage import OsDisk
 from ..sinks.maas_errors import MaasError, Trouble
-from .judging import fetch
+from .judging import fetch, judge_nodes
 from .nodes import machine_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ async def gather(session: MaasSession, node: Node, release: Release | None) -> F
     machine = await machine_of(session, node.entry)
     configured = _configured(node.entry)
     return Facts(
+        site=node.site.name,
         node=node.name,
         profile=node.profile,
         machine=machine,
@@ -107,7 +108,18 @@ async def gather(session: MaasSession, node: Node, release: Release | None) -> F
         missing=node.missing,
         user_data=node.user_data,
         erases=await _erases(session),
+        failing=await _failing(session, node),
     )
+
+
+async def _failing(session: MaasSession, node: Node) -> tuple[str, ...]:
+    """The checks of the machine's newest results that are FAIL."""
+    if not node.site.file.scripts:
+        return ()
+    held = await session.scripts()
+    judgement = await judge_nodes(session, node.site, [node.entry], node.site.file.scripts, held)
+    verdicts = [verdict for one in judgement.judged for verdict in one.verdicts]
+    return tuple(f"{one.area}.{one.check}" for one in verdicts if one.status is Status.FAIL)
 
 
 def _configured(entry: Entry) -> Release | None:

@@ -65,8 +65,6 @@ def try_secrets(found: dict[str, list[str]]) -> list[Tried]:
 
 async def try_maas(session: MaasSession, where: str, nodes: Sequence[Node]) -> list[Tried]:
     """The login with its rights, then the machine of each node. Raises MaasError for a MAAS that cannot be used."""
-    from .nodes import machine_of
-
     who = await session.call("Users.whoami")
     name, admin = str(who.get("username", "")), who.get("is_superuser") is True
     about = f"MAAS {session.version}, logged in as {name}"
@@ -75,15 +73,19 @@ async def try_maas(session: MaasSession, where: str, nodes: Sequence[Node]) -> l
     else:
         hint = "give the user administrator's rights in MAAS, or use another user's key"
         tried = [Tried("maas", where, Status.FAIL, f"{about}, who is no administrator", hint, remote=True)]
-    for node in nodes:
-        try:
-            machine = await machine_of(session, node)
-        except GpuaasError as error:
-            tried.append(Tried("machine", node.name, Status.FAIL, str(error), error.hint, remote=True))
-        else:
-            detail = f"{machine.system_id} is {machine.hostname}, {machine.state}"
-            tried.append(Tried("machine", node.name, Status.PASS, detail, remote=True))
-    return tried
+    return tried + list(await asyncio.gather(*(_machine(session, node) for node in nodes)))
+
+
+async def _machine(session: MaasSession, node: Node) -> Tried:
+    """Whether the node's system id is its machine's."""
+    from .nodes import machine_of
+
+    try:
+        machine = await machine_of(session, node)
+    except GpuaasError as error:
+        return Tried("machine", node.name, Status.FAIL, str(error), error.hint, remote=True)
+    detail = f"{machine.system_id} is {machine.hostname}, {machine.state}"
+    return Tried("machine", node.name, Status.PASS, detail, remote=True)
 
 
 def unusable(where: str, error: GpuaasError, nodes: Sequence[Node], *, remote: bool) -> list[Tried]:

@@ -47,7 +47,10 @@ class Judgement:
 def approved(node: Node) -> Topology:
     """What was approved for a node, in the terms of the evidence."""
     config = node.config
-    slots = tuple(ApprovedSlot(slot.gpu or "", slot.nvme or "", slot.fabric or "", slot.numa) for slot in config.slots)
+    slots = tuple(
+        ApprovedSlot(slot.gpu or "", slot.nvme or "", slot.fabric or "", slot.numa, slot.nvme_serial or "")
+        for slot in config.slots
+    )
     facts = node.hardware.facts if node.hardware else None
     return Topology(
         hardware_class=node.hardware.name if node.hardware else "",
@@ -115,8 +118,11 @@ async def judge_nodes(
 
 
 async def fetch(session: MaasSession, system_id: str, scripts: Sequence[str]) -> tuple[ResultSet, ...]:
-    """The commissionings that MAAS keeps of a machine, with these scripts' output. Raises MaasError, StateError."""
-    asked = [("type", "commissioning"), ("include_output", "true"), ("filters", ",".join(scripts))]
+    """What MAAS keeps of a machine's commissionings and tests, these scripts with their output.
+
+    Raises MaasError, StateError.
+    """
+    asked = [("include_output", "true"), ("filters", ",".join(scripts))]
     return parse_results(await session.call("NodeScriptResults.read", {"system_id": system_id}, asked))
 
 

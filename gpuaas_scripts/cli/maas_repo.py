@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import config, folders
 from ..cache import Cache
 from ..errors import GpuaasError
 from ..maas import metadata
 from ..maas.plan import Wanted
 from ..maas.tags import Node
+from ..sinks import known
 from .maas_connection import Region, region_of
 from .tree_state import require_rendered
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config.site import Node as ConfigNode
-    from ..maas.metadata import Metadata
     from .console import Console
     from .tree_state import RenderedTree
 
@@ -56,8 +57,8 @@ def repository(console: Console, site: str, root: Path) -> Repository:
     """
     tree = require_rendered(console, site, root)
     scripts = tuple(_wanted(tree, entry) for entry in tree.manifest["artifacts"] if entry["kind"] == _KIND)
-    region, nodes, parsed = _of_site(site, root, tree.fingerprint, scripts)
-    scripts = tuple(replace(script, parsed=parsed.get(script.name)) for script in scripts)
+    scripts = _parsed(scripts, tree.fingerprint)
+    region, nodes = _of_site(site, root)
     withheld = {_name(entry): tuple(entry["missing"]) for entry in tree.manifest["withheld"] if entry["kind"] == _KIND}
     return Repository(site, region, scripts, withheld, nodes, root, tree.shown)
 
@@ -75,33 +76,38 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["path"]).removeprefix("maas/").removesuffix(".sh")
 
 
-def _of_site(
-    site: str, root: Path, fingerprint: bytes, scripts: tuple[Wanted, ...]
-) -> tuple[Region, tuple[Node, ...], dict[str, Metadata]]:
-    """Region, nodes, and the scripts' metadata where MAAS would take it."""
+def _of_site(site: str, root: Path) -> tuple[Region, tuple[Node, ...]]:
+    """Region and nodes, read anew only when the site's own files or what reads them have changed."""
     cache = Cache("maas-sites", Path(__file__))
-    if kept := cache.get(fingerprint):
+    folder = root / folders.CONFIG
+    own = [folder / "sites" / f"{site}.yaml", folder / "hardware", folder / "profiles", Path(config.__file__).parent]
+    key = known.look(folder / "nodes" / site, own, [str(root), site]).whole
+    if kept := cache.get(key):
         data = json.loads(kept)
-        nodes = tuple(Node(**{**item, "tags": tuple(item["tags"])}) for item in data["nodes"])
-        return Region(**data["region"]), nodes, {item["name"]: metadata.from_data(item) for item in data["scripts"]}
+        return Region(**data["region"]), tuple(Node(**{**item, "tags": tuple(item["tags"])}) for item in data["nodes"])
     from ..config.site import load_site
 
     loaded = load_site(site, root)
     region = region_of(loaded)
     nodes = tuple(_node(node) for node in loaded.nodes)
-    parsed = {}
-    for script in scripts:
-        with suppress(metadata.MetadataError):  # told when it is compared
-            found = metadata.parse(script.content)
-            if found.name == script.name:
-                parsed[script.name] = found
-    data = {
-        "region": asdict(region),
-        "nodes": [asdict(node) for node in nodes],
-        "scripts": [metadata.as_data(item) for item in parsed.values()],
-    }
-    cache.put(fingerprint, json.dumps(data).encode())
-    return region, nodes, parsed
+    data = {"region": asdict(region), "nodes": [asdict(node) for node in nodes]}
+    cache.put(key, json.dumps(data).encode())
+    return region, nodes
+
+
+def _parsed(scripts: tuple[Wanted, ...], fingerprint: bytes) -> tuple[Wanted, ...]:
+    """The scripts with their metadata, where MAAS would take it; parsed anew only when any source has changed."""
+    cache = Cache("maas-metadata", Path(__file__))
+    if kept := cache.get(fingerprint):
+        found = {name: metadata.from_data(item) for name, item in json.loads(kept).items()}
+    else:
+        found = {}
+        for script in scripts:
+            with suppress(metadata.MetadataError):  # told when it is compared
+                found[script.name] = metadata.parse(script.content)
+        data = {name: metadata.as_data(item) for name, item in found.items()}
+        cache.put(fingerprint, json.dumps(data).encode())
+    return tuple(replace(script, parsed=found.get(script.name)) for script in scripts)
 
 
 def _node(node: ConfigNode) -> Node:

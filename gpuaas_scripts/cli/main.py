@@ -30,6 +30,7 @@ VERBS = {
     "doctor": "Try a site's credentials: MAAS, BMCs, secrets.",
     "results": "Judge what machines reported in commissioning.",
     "bios": "Plan and change BIOS settings, on one host or a fleet.",
+    "bench": "Compare what benchmark captures measured.",
     "schema": "Print the JSON Schema of a configuration file.",
     "init": "Write a commented starter file.",
     "completion": "Print the completion script of a shell.",

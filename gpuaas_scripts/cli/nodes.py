@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from ..errors import ExitCode, GpuaasError
 from ..maas.machine import parse_machine
 from ..maas.state import StateError
+from ..run import mask
 from ..sinks.maas_errors import MaasError, Trouble
 from .judging import no_machine
 from .watching import read_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from ..config.site import Node, Site
@@ -56,18 +57,26 @@ async def machine_of(session: MaasSession, node: Node) -> Machine:
     return machine
 
 
-async def send_once(session: MaasSession, action: str, machine: Machine, form: Iterable[tuple[str, str]]) -> Machine:
-    """Send a call that must not be sent twice, and give back MAAS's answer about the machine.
+async def send_once(
+    session: MaasSession,
+    action: str,
+    machine: Machine,
+    form: Iterable[tuple[str, str]],
+    *,
+    hidden: Collection[str] = (),
+) -> Machine:
+    """Send a call that must not be sent twice, and give back MAAS's answer about the machine. `hidden` are texts that
+    no error shows, should MAAS repeat them.
 
-    Raises MaasError when it had no effect, GpuaasError (exit code 4) when the answer was lost, with what the machine
-    is at now: a second request would be refused, which says nothing of the first.
+    Raises GpuaasError (exit code 4) when MAAS refuses, and when the answer was lost, then with what the machine is at
+    now: a second request would be refused, which says nothing of the first.
     """
     try:
         return parse_machine(await session.call(action, {"system_id": machine.system_id}, form, safe=False))
     except MaasError as error:
+        lost = mask(str(error), hidden)
         if not error.uncertain:
-            raise
-        lost = error
+            raise GpuaasError(lost, hint=error.hint, exit_code=error.exit_code) from None
     try:
         now = (await read_machine(session, machine.system_id)).status_name
     except MaasError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..sinks.maas_login import Connection
     from ..sinks.maas_session import MaasSession
     from .maas_apply import Outcome
-    from .maas_compare import Compared
+    from .maas_compare import Choice, Compared
     from .maas_repo import Repository
 
 
@@ -76,11 +76,8 @@ class _Upload:
     """One run of the verb."""
 
     def __init__(
-        self, console: Console, repository: Repository, connection: Connection, choice: object, *, as_json: bool
+        self, console: Console, repository: Repository, connection: Connection, choice: Choice, *, as_json: bool
     ) -> None:
-        from .maas_compare import Choice
-
-        assert isinstance(choice, Choice)  # noqa: S101 - for the type checker; the import is lazy
         self.console = console
         self.repository = repository
         self.connection = connection
@@ -164,12 +161,22 @@ class _Upload:
             self.console.data(json.dumps(data, indent=2, ensure_ascii=False))
         if outcome is None:
             if not found.pending:
-                self.console.info("nothing to do" if not (found.blocked or found.drifted) else "nothing was changed")
+                self.console.info("nothing was changed" if _left(found) else "nothing to do")
+            self._tell_left(found)
             return _left(found)
         outcome.tell(self.console, quiet=self.as_json)
         if not outcome.ok:
             return ExitCode.REMOTE
+        self._tell_left(found)
         return _left(found) or (ExitCode.DRIFT if outcome.moved else ExitCode.OK)
+
+    def _tell_left(self, found: Compared) -> None:
+        names = [change.name for change in (*found.blocked, *found.drifted)]
+        if names:
+            self.console.info(f"left alone, see above: {', '.join(names)}")
+        if found.tags.problems:
+            count = len(found.tags.problems)
+            self.console.info(f"{count} problem{'' if count == 1 else 's'} with tags, see above")
 
 
 def _left(found: Compared) -> int:

@@ -31,7 +31,8 @@ class Look:
     """One look at a host; '' and None where it did not say.
 
     `boot` is the kernel's boot id, `cloud` cloud-init's status with its `cloud_errors`, `system` what `systemctl
-    is-system-running` says, `parity` the parity check's output as evidence with the check's exit status.
+    is-system-running` says, `parity` the parity check's output as evidence with the check's exit status and the
+    last line that it said to people.
     `problem` says why it could not be looked at.
     """
 
@@ -41,6 +42,7 @@ class Look:
     system: str = ""
     parity: Report | None = None
     parity_exit: int | None = None
+    parity_said: str = ""
     problem: str = ""
 
 
@@ -89,7 +91,8 @@ class Handover:
             return Step(Stage.WAITING, "parity: no answer")
         if report.summary is None or report.severe:
             first = next((str(one) for one in report.defects if one.severe), "no summary")
-            return Step(Stage.WAITING, f"parity: no report that can be relied on: {first}")
+            said = f" (exit status {look.parity_exit}: {look.parity_said})" if look.parity_said else ""
+            return Step(Stage.WAITING, f"parity: no report that can be relied on: {first}{said}")
         counts = f"failures={report.summary.get('failures')} warnings={report.summary.get('warnings')}"
         if not report.passed:
             failed = [line.check for line in report.checks if line.status is Status.FAIL]

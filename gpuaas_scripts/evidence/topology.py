@@ -6,7 +6,7 @@ The inventory is that of the slice firmware preflight: INFO lines `gpu`, `fabric
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .parse import Line, Report, Status
@@ -17,7 +17,7 @@ _NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class ApprovedSlot:
-    """One slot: PCI addresses as `0000:1b:00.0`, the disk's path below /dev/disk/by-id, the GPU's NUMA node.
+    """One slot: PCI addresses as `0000:1b:00.0`, the disk's path below /dev/disk/by-id and serial, the GPU's NUMA node.
 
     '' and None where nothing is approved yet.
     """
@@ -26,6 +26,7 @@ class ApprovedSlot:
     nvme: str = ""
     fabric: str = ""
     numa: int | None = None
+    nvme_serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def _slots(approved: Topology, inventory: _Inventory) -> Iterator[Seen]:
         if slot.numa is not None:
             yield _numa(f"{name}_numa", slot, inventory)
         free = _free(inventory.disks, [approved.os_disk, *(other.nvme for other in approved.slots)])
-        yield _device(f"{name}_nvme", "disk", slot.nvme, inventory.disks, free)
+        seen = _device(f"{name}_nvme", "disk", slot.nvme, inventory.disks, free)
+        yield _compared(seen, inventory.disks.get(slot.nvme), {"serial": slot.nvme_serial})
         if slot.fabric or any(other.fabric for other in approved.slots):
             free = _free(inventory.fabric, [*(other.fabric for other in approved.slots), *approved.bf3_ports])
             yield _device(f"{name}_fabric", "fabric device", slot.fabric, inventory.fabric, free)
@@ -164,16 +166,23 @@ def _os_disk(approved: Topology, inventory: _Inventory) -> Iterator[Seen]:
         return
     free = _free(inventory.disks, [approved.os_disk, *(slot.nvme for slot in approved.slots)])
     seen = _device("approved_os_disk", "disk", approved.os_disk, inventory.disks, free)
-    line = inventory.disks.get(approved.os_disk)
-    wrong = []
-    if line is not None:
-        for key, wanted in (("serial", approved.os_disk_serial), ("model", approved.os_disk_model)):
-            if wanted and line.get(key).strip() != wanted.strip():
-                wrong.append(f"its {key} is {line.get(key) or 'unknown'}, approved is {wanted}")
-    if wrong:
-        detail = f"{approved.os_disk}: {'; '.join(wrong)}"
-        seen = Seen(seen.check, Status.FAIL, detail, "find out which disk holds the operating system before deploying")
-    yield seen
+    wanted = {"serial": approved.os_disk_serial, "model": approved.os_disk_model}
+    yield _compared(seen, inventory.disks.get(approved.os_disk), wanted)
+
+
+def _compared(seen: Seen, line: Line | None, wanted: Mapping[str, str]) -> Seen:
+    """A disk that was seen, unless it is another one than was approved under this path."""
+    if line is None:
+        return seen
+    wrong = [
+        f"its {key} is {line.get(key) or 'unknown'}, approved is {value}"
+        for key, value in wanted.items()
+        if value and line.get(key).strip() != value.strip()
+    ]
+    if not wrong:
+        return seen
+    remediation = "find out which disk it is before anything is written to it, then correct the node's file"
+    return Seen(seen.check, Status.FAIL, f"{line.detail}: {'; '.join(wrong)}", remediation)
 
 
 def _surplus(approved: Topology, inventory: _Inventory) -> Iterator[Seen]:

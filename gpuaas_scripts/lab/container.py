@@ -30,6 +30,8 @@ _HERE = Path(__file__).parent
 _POLL_SECONDS = 0.15
 _FREE_MINORS = 64
 _BLKEXT = 259
+# reboot(2) in a PID namespace: SIGHUP for a restart, SIGINT for halt and power-off.
+_REBOOTED = "129"
 # Capabilities that act on the kernel as a whole, not on a namespace or a device that was let in.
 _DROPPED = (
     "SYS_MODULE",
@@ -127,9 +129,8 @@ class Container:
             if time.monotonic() > until:
                 raise GpuaasError(f"{self.name}: no reboot within {timeout:g} s")
             time.sleep(_POLL_SECONDS)
-        # reboot(2) in a PID namespace: SIGHUP for a restart, SIGINT for halt and power-off.
         code = self._inspect("{{.State.ExitCode}}")
-        if code != "129":
+        if code != _REBOOTED:
             raise GpuaasError(f"{self.name}: went down without a reboot (exit code {code})")
         self.start()
 
@@ -140,7 +141,10 @@ class Container:
         state = ""
         while state not in ("running", "degraded"):
             if not self._running():
-                raise GpuaasError(f"{self.name}: the container ended while it booted:\n{self.logs()}")
+                if self._inspect("{{.State.ExitCode}}") != _REBOOTED:
+                    raise GpuaasError(f"{self.name}: the container ended while it booted:\n{self.logs()}")
+                self.engine.call("start", self.name)  # what boots may reboot
+                until = time.monotonic() + BOOT_TIMEOUT
             if time.monotonic() > until:
                 jobs = self.exec(["systemctl", "list-jobs", "--no-legend"], check=False)
                 raise GpuaasError(

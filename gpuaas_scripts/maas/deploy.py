@@ -45,9 +45,10 @@ class Facts:
 
     `tree` is what is wrong with the rendered tree; `missing` are keys to be approved, each with its place;
     `user_data` is None while it cannot be assembled. `erases` is whether MAAS is set to erase disks on release, None
-    when it did not say.
+    when it did not say. `failing` are checks of the machine's last results that are FAIL.
     """
 
+    site: str
     node: str
     profile: str
     machine: Machine
@@ -59,6 +60,7 @@ class Facts:
     missing: tuple[str, ...] = ()
     user_data: bytes | None = None
     erases: bool | None = None
+    failing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _about_state(facts: Facts) -> Iterator[Problem]:
     if machine.status == MachineStatus.ALLOCATED and machine.owner != facts.whoami:
         yield Problem(f"machine {machine.hostname} is allocated to {machine.owner}", "ask them to release it")
     if machine.status not in (MachineStatus.READY, MachineStatus.ALLOCATED):
-        hint = f"commission it: gpuaas-gen commission --node {facts.node}"
+        hint = f"commission it: gpuaas-gen commission --site {facts.site} --node {facts.node}"
         if machine.status in (MachineStatus.DEPLOYED, MachineStatus.FAILED_DEPLOYMENT):
             hint = "release it first; a deployed machine's disks may hold tenants' data"
         yield Problem(f"machine {machine.hostname} is in state {machine.status_name}, not Ready", hint)
@@ -103,7 +105,7 @@ def _about_profile(facts: Facts) -> Iterator[Problem]:
         return
     tag = f"{PREFIX}{facts.profile}"
     if facts.profile not in found:
-        yield Problem(f"the machine lacks the tag {tag}", "gpuaas-gen upload gives it, after review")
+        yield Problem(f"the machine lacks the tag {tag}", f"gpuaas-gen upload --site {facts.site} gives it")
     for other in found:
         if other != facts.profile:
             message = f"the machine carries the tag {PREFIX}{other}, but the node's profile is {facts.profile}"
@@ -137,6 +139,9 @@ def _warnings(facts: Facts) -> Iterator[str]:
         )
     elif facts.erases is None:
         yield "MAAS did not say whether releasing erases disks (enable_disk_erasing_on_release): look before releasing"
+    if facts.failing:
+        see = f"gpuaas-gen results --site {facts.site} --node {facts.node}"
+        yield f"results of the machine are FAIL: {', '.join(facts.failing)}: {see}"
     release, configured = facts.release, facts.configured
     if release and configured and release.series != configured.series:
         yield f"installs {release.text}, but the configuration says {configured.text}"

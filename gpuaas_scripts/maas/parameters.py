@@ -21,6 +21,7 @@ TYPES = ("boolean", "choice", "interface", "password", "runtime", "storage", "st
 _FILLED_IN = ("runtime", "storage", "interface")
 """Types for which MAAS has a value where none is given."""
 
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#]+\S*", re.IGNORECASE)
 
 
@@ -77,21 +78,31 @@ def is_secret(script: HeldScript, name: str) -> bool:
     return declared(script).get(name, {}).get("type") == "password"
 
 
+def check_secret(script: HeldScript, name: str, text: str) -> Iterator[Problem]:
+    """What is wrong with a password that a reference led to; the problems do not show it."""
+    place, spec = f"{script.name}.{name}", declared(script)[name]
+    if text.split() != [text]:
+        yield Problem(f"{place}: the password holds blanks, at which the arguments are split", "use one without")
+    yield from _length(place, spec, text, "the password")
+
+
 def _value(place: str, spec: Mapping[str, Any], value: str, machine: Machine) -> Iterator[Problem]:
     kind = spec.get("type")
-    shown = "the value" if kind == "password" else repr(value)
     if not value:
         yield Problem(f"{place}: empty", "leave it out to use the default")
+    elif kind == "password":
+        if not _REFERENCE.fullmatch(value):
+            yield Problem(f"{place}: a password is given by reference, env:NAME or file:/path, never as it is")
     elif value.split() != [value]:
-        yield Problem(f"{place}: {shown} holds blanks, at which the arguments are split", "give a value without")
+        yield Problem(f"{place}: {value!r} holds blanks, at which the arguments are split", "give a value without")
     elif kind == "boolean" and value not in ("true", "false"):
         yield Problem(f"{place}: {value!r} must be true or false")
     elif kind == "choice" and value not in (choices := _choices(spec)):
         yield Problem(f"{place}: {value!r} must be one of {', '.join(choices)}", close(value, choices))
     elif kind == "runtime":
         yield from _runtime(place, spec, value)
-    elif kind in ("string", "password"):
-        yield from _length(place, spec, value, shown)
+    elif kind == "string":
+        yield from _length(place, spec, value, repr(value))
     elif kind == "url":
         urls = value.split(",") if spec.get("allow_list") else [value]
         for url in urls:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..evidence.judge import Outcome, Run
 from .state import StateError
 
-COMMISSIONING = 0
-"""The type of a set of results."""
+COMMISSIONING, TESTING = 0, 2
+"""Types of sets of results; installations and releases are not read."""
 
 _OUTCOMES = {
     0: Outcome.PENDING,
@@ -36,23 +36,23 @@ _OUTPUTS = ("stdout", "stderr", "result")
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
-    """One commissioning of a machine: MAAS's id of it (they grow) and the runs in it."""
+    """One commissioning or test of a machine: MAAS's id of it (they grow) and the runs in it."""
 
     id: int
     runs: tuple[Run, ...]
 
 
 def parse_results(answer: object) -> tuple[ResultSet, ...]:
-    """The commissionings of an answer, newest first. Output that cannot be decoded becomes the run's `problem`.
+    """The commissionings and tests of an answer, newest first.
 
-    Raises StateError for what is no list of sets of results.
+    Output that cannot be decoded becomes the run's `problem`. Raises StateError for what is no list of sets of results.
     """
     if not isinstance(answer, Sequence) or isinstance(answer, str | bytes):
         raise StateError("MAAS's list of results is no list")
     found = []
     for item in answer:
         try:
-            if int(item["type"]) == COMMISSIONING:
+            if int(item["type"]) in (COMMISSIONING, TESTING):
                 found.append(ResultSet(int(item["id"]), tuple(_run(one) for one in item["results"])))
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"MAAS's answer about results cannot be read: {error!r}") from error
@@ -60,7 +60,7 @@ def parse_results(answer: object) -> tuple[ResultSet, ...]:
 
 
 def newest(sets: Iterable[ResultSet], script: str) -> Run | None:
-    """The newest run of a script; `sets` are newest first. None when it never was part of a commissioning."""
+    """The newest run of a script; `sets` are newest first. None when it never was part of any."""
     return next((run for one in sets for run in one.runs if run.script == script), None)
 
 

@@ -27,15 +27,25 @@ class StateError(GpuaasError):
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision of a script: MAAS's id, the comment, MAAS's own text of the time, the content.
+    """One revision of a script: MAAS's id, the comment, MAAS's own text of the time, the content in base64.
 
-    `content` is None when the answer came without contents.
+    `data` is None when the answer came without contents.
     """
 
     id: int
     comment: str
     created: str
-    content: str | None
+    data: str | None
+
+    @property
+    def content(self) -> str | None:
+        """The content as text, None when the answer came without contents. Raises StateError."""
+        if self.data is None:
+            return None
+        try:
+            return base64.b64decode(self.data, validate=True).decode("utf-8", "replace")
+        except binascii.Error as error:
+            raise StateError(f"the content of revision {self.id} in MAAS's answer is no base64: {error}") from error
 
     @property
     def stamp(self) -> Stamp | None:
@@ -61,9 +71,10 @@ class HeldScript:
     @property
     def content(self) -> str:
         """The current content. Raises StateError when the answer came without contents."""
-        if self.head.content is None:
+        content = self.head.content
+        if content is None:
             raise StateError(f"MAAS's answer about script {self.name} has no content")
-        return self.head.content
+        return content
 
     @property
     def sites(self) -> frozenset[str]:
@@ -86,7 +97,7 @@ def parse_one(answer: object) -> HeldScript:
     try:
         revisions = tuple(_revision(item) for item in answer["history"])
         script = HeldScript(int(answer["id"]), str(answer["name"]), bool(answer["default"]), _fields(answer), revisions)
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise StateError(f"MAAS's answer about script {answer.get('name')!r} cannot be read: {error!r}") from error
     if not revisions:
         raise StateError(f"script {script.name} has no revision")
@@ -95,9 +106,7 @@ def parse_one(answer: object) -> HeldScript:
 
 def _revision(item: Mapping[str, object]) -> Revision:
     data = item.get("data")
-    content = None
-    if data is not None:
-        content = base64.b64decode(str(data), validate=True).decode("utf-8", "replace")
+    content = None if data is None else str(data)
     return Revision(int(str(item["id"])), str(item["comment"] or ""), str(item["created"]), content)
 
 

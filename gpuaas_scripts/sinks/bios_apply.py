@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..bios.plan import Plan, Verdict
 from ..bios.planning import make_plan
 from ..bios.registry import Value, same
 from ..bios.state import Outcome
@@ -28,7 +29,6 @@ from .bmc import Answer, Bmc, BmcError, Fate, Reading, Schedule, Trouble
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..bios.plan import Plan
     from ..bios.state import BiosState, Job
 
 _NEW = {"New", "Scheduling"}
@@ -46,7 +46,8 @@ async def apply(
     """
     run = Run(bmc, journal, pace or Pace(), tell, gate)
     if begun := unfinished(journal.path.parent, run.node, journal.path):
-        raise _refuse(run, (f"an earlier change has not ended: {begun}",), "gpuaas-gen bios status, then bios resume")
+        hint = "gpuaas-gen bios status, then bios resume; or remove that record if it is of no use any more"
+        raise _refuse(run, (f"an earlier change has not ended: {begun}",), hint)
     refusals = run.record.plan.refusals(merge=run.record.wishes.merge)
     if refusals:
         raise _refuse(run, refusals)
@@ -139,7 +140,7 @@ async def _stage(run: Run, reading: Reading, jobs: tuple[Job, ...]) -> None:
     """Check that the host stands as planned, then stage what the plan changes. Raises Refusal, BmcError."""
     plan, wishes = run.record.plan, run.record.wishes
     now = make_plan(plan.node, run.asked, reading.registry, reading.state)
-    moved = plan.moved(now)
+    moved = plan.moved(_less_ours(plan, now) if run.record.begun(Step.STAGE) else now)
     if moved:
         raise _refuse(run, tuple(f"the host has changed since the plan: {text}" for text in moved))
     if refusals := now.refusals(merge=wishes.merge):
@@ -151,19 +152,30 @@ async def _stage(run: Run, reading: Reading, jobs: tuple[Job, ...]) -> None:
     known = tuple(job.id for job in jobs if job.of_bios)
     before = _before(plan, reading.state)
     run.journal.add(Entry(step=Step.CHECKED, jobs=known, before=before, os=host.os_running))
-    if not plan.changes:
+    changes = now.changes
+    if not changes:
         return  # all of it is staged already: the next look finds that
     _count(run, Step.STAGE)
-    run.say(f"stages {', '.join(plan.changes)}")
+    run.say(f"stages {', '.join(changes)}")
     entry = Entry(step=Step.STAGE)
     schedule = wishes.schedule or (Schedule() if reading.state.capabilities.jobs else None)
-    answer = await run.write(entry, lambda: run.bmc.stage(plan.changes, schedule, reading.etag))
+    answer = await run.write(entry, lambda: run.bmc.stage(changes, schedule, reading.etag))
     if answer.fate is Fate.REFUSED:
         error = answer.error()
         if error.trouble is not Trouble.JOB_EXISTS or run.sent[Step.STAGE] == 1:
             await _refused_stage(run, error)
             raise error
     await _lost(run, answer, "stage the values")
+
+
+def _less_ours(plan: Plan, now: Plan) -> Plan:
+    """`now` as if nothing of this change were staged: a backend that writes value by value may have got half way."""
+    before = {item.name: item for item in plan.items}
+    items = tuple(
+        before[item.name] if item.verdict is Verdict.PENDING and item.name in plan.changes else item
+        for item in now.items
+    )
+    return replace(now, items=items)
 
 
 async def _refused_stage(run: Run, error: BmcError) -> None:

@@ -210,7 +210,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits in seconds. `answer`: for one request; `patience`: for session-limit and not-ready answers, together.
+    """Limits in seconds. `answer`: for one request; `patience`: for session-limit and not-ready answers in a row.
 
     `attempts`: how often something is read before giving up; `pause` the first wait between, doubled each time.
     """

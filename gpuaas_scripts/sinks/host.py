@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..evidence.handover import Look
 from ..evidence.parse import parse
+from ..evidence.report import clean
 from ..run import CommandError, Completed, base_env, run
 
 SSH = (
@@ -41,7 +42,7 @@ class Host:
         try:
             boot = self._ask(_BOOT)
             if boot.returncode == _NO_LOGIN:
-                return Look(problem=f"ssh: {_last_line(boot.stderr) or 'no login'}")
+                return Look(problem=f"ssh: {clean(_last_line(boot.stderr)) or 'no login'}")
             found = Look(boot=boot.stdout.strip())
             cloud, errors = _cloud(self._ask(_CLOUD))
             system = self._ask(_SYSTEM).stdout.strip()
@@ -51,8 +52,9 @@ class Host:
         except CommandError as error:
             return Look(problem=str(error).splitlines()[0])
         if done.returncode == _NO_LOGIN:
-            return Look(problem=f"ssh: {_last_line(done.stderr) or 'connection lost'}")
-        return Look(found.boot, cloud, errors, system, parse(done.stdout), done.returncode)
+            return Look(problem=f"ssh: {clean(_last_line(done.stderr)) or 'connection lost'}")
+        report = parse(done.stdout)
+        return Look(found.boot, cloud, errors, system, report, done.returncode, clean(_last_line(done.stderr)))
 
     def _ask(self, command: str, timeout_s: float | None = None) -> Completed:
         words = [*self.ssh, self.target, command]

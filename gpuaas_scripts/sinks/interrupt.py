@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import TYPE_CHECKING, TypeVar
+import weakref
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import GpuaasError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
 
 T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_ENDING: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
 
 class Interrupted(GpuaasError):  # noqa: N818 - not a mistake
@@ -31,7 +34,8 @@ class Interrupted(GpuaasError):  # noqa: N818 - not a mistake
 async def finish(work: Coroutine[Any, Any, T]) -> T:
     """Let `work` come to its end even when cancelled meanwhile; the cancellation is raised afterwards.
 
-    For what has its own limit in time: a request whose answer must be known, a logout.
+    For what has its own limit in time: a request whose answer must be known, a logout. Waits inside of
+    it that are of no use any more look at `ending`.
     """
     task = asyncio.ensure_future(work)
     cancelled = False
@@ -42,6 +46,7 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
             if task.cancelled():
                 raise
             cancelled = True
+            _ENDING.add(task)
         except BaseException:  # noqa: S110 - asked for below
             pass
     if cancelled:
@@ -49,6 +54,11 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
             task.exception()  # looked at, so that nothing is logged about it
         raise asyncio.CancelledError
     return task.result()
+
+
+def ending() -> bool:
+    """Whether the work of this task is only awaited to be finished (see `finish`): it was cancelled meanwhile."""
+    return asyncio.current_task() in _ENDING
 
 
 def run_async(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -121,6 +120,8 @@ def read_profile(name: str, home: Path | None = None) -> CliProfile:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, object]]:
+    import sqlite3
+
     try:
         # Read-only: opening it otherwise could create files beside it.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)) as database:

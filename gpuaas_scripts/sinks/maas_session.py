@@ -24,6 +24,7 @@ from ..maas.plan import Action, Request
 from ..maas.state import HeldScript, parse_list
 from .maas_bones import bones
 from .maas_errors import MaasError, Trouble, answered
+from .maas_form import multipart
 from .maas_login import API_PATH, Connection, LoginError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ RAW = frozenset({"NodeScript.download", "NodeScriptResult.download", "Machine.de
 """Calls whose answer is no JSON."""
 
 _MAX_WAIT_S = 30.0
+_OF_FORM = frozenset({"content-type", "content-length", "mime-version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,18 @@ class MaasSession:
         bound = getattr(getattr(self._api, handler), name)
         method: str = bound.method
         call = bound.bind(**{key: quote(value, safe="") for key, value in (path or {}).items()})
-        values: dict[str, list[str]] = {}
-        for key, value in data:
-            values.setdefault(key, []).append(value)
+        pairs = list(data)
+        query: dict[str, list[str]] = {}
+        for key, value in pairs if method == "GET" else ():
+            query.setdefault(key, []).append(value)
         repeat = method != "POST" if safe is None else safe
         lost = False
         for attempt in range(1, max(self.connection.attempts, 1) + 1):
-            uri, body, headers = call.prepare(values)  # anew each time: a nonce is taken once
+            uri, body, headers = call.prepare(query)  # anew each time: a nonce is taken once
+            if method in ("POST", "PUT"):
+                kind, body = multipart(pairs)
+                headers = {name: text for name, text in headers.items() if name.lower() not in _OF_FORM}
+                headers["Content-Type"] = kind
             part = uri.split(API_PATH, 1)[1]
             what = self._what(method, part.split("?")[0])
             try:

@@ -12,7 +12,7 @@ from ..bios.messages import WAIT
 from ..bios.registry import BiosError
 from ..errors import GpuaasError
 from .bmc import SESSION_SECONDS, BmcError, SessionNote, SessionStep, Target, Trouble, Watch, refused
-from .interrupt import finish
+from .interrupt import ending, finish
 from .redfish_wire import RedfishWire, Reply
 
 T = TypeVar("T")
@@ -119,6 +119,8 @@ class RedfishSession:
             certain = method == "GET" or bool(reply.judged.messages)
             if reply.judged.meaning in WAIT and certain and await self._patience():
                 continue
+            if reply.judged.meaning not in WAIT:
+                self._waited = 0.0
             return reply
 
     async def drop(self, location: str) -> bool:
@@ -193,7 +195,7 @@ class RedfishSession:
             if self._token:
                 async with asyncio.timeout(self.target.limits.logout):
                     await self._logout()
-        except (TimeoutError, BmcError):
+        except (TimeoutError, GpuaasError):
             pass  # it was not told as closed, so whoever watches knows that it may be open
         finally:
             self._token = ""
@@ -217,9 +219,9 @@ class RedfishSession:
             await asyncio.sleep(self.target.limits.pause)
 
     async def _patience(self) -> bool:
-        """Wait a moment; False when the patience is used up."""
+        """Wait a moment; False when the patience is used up, or when nobody waits for the answer any more."""
         limits = self.target.limits
-        if self._waited >= limits.patience:
+        if self._waited >= limits.patience or ending():
             return False
         pause = min(max(limits.pause, self._waited / 2), _LONGEST_WAIT, max(limits.patience - self._waited, 0.01))
         self._waited += pause

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def verification(tls: Tls) -> aiohttp.Fingerprint | ssl.SSLContext | bool:
-    """What aiohttp takes as `ssl`. Raises BmcError for a fingerprint or CA file that is none."""
+def verification(tls: Tls, label: str) -> aiohttp.Fingerprint | ssl.SSLContext | bool:
+    """What aiohttp takes as `ssl`; `label` names the BMC. Raises BmcError for a fingerprint or CA file that is none."""
     import aiohttp
 
     if tls.fingerprint:
@@ -24,7 +24,7 @@ def verification(tls: Tls) -> aiohttp.Fingerprint | ssl.SSLContext | bool:
         if not _HEX.fullmatch(digits):
             raise BmcError(
                 Trouble.TLS,
-                "the pinned fingerprint is not that of SHA-256: 64 hex digits",
+                f"{label}: the pinned fingerprint is not that of SHA-256: 64 hex digits",
                 hint="openssl s_client -connect HOST:443 </dev/null | openssl x509 -noout -fingerprint -sha256",
             )
         return aiohttp.Fingerprint(bytes.fromhex(digits))
@@ -36,7 +36,7 @@ def verification(tls: Tls) -> aiohttp.Fingerprint | ssl.SSLContext | bool:
         return _context(tls.ca_file.read_text(encoding="ascii"))
     except (OSError, ValueError, ssl.SSLError) as error:
         reason = getattr(error, "strerror", "") or "is no PEM file with certificates"
-        raise BmcError(Trouble.TLS, f"CA certificates {tls.ca_file}: {reason}") from None
+        raise BmcError(Trouble.TLS, f"{label}: CA certificates {tls.ca_file}: {reason}") from None
 
 
 @lru_cache(maxsize=16)

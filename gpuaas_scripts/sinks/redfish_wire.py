@@ -65,7 +65,7 @@ class RedfishWire:
             ) from None
         limits = self.target.limits
         timeout = aiohttp.ClientTimeout(total=limits.answer, sock_connect=limits.connect)
-        connector = aiohttp.TCPConnector(limit=1, ssl=verification(self.target.tls))
+        connector = aiohttp.TCPConnector(limit=1, ssl=verification(self.target.tls, self.target.label))
         self._http = aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         # aiohttp sends GET, PUT and DELETE again by itself when a kept connection turns out to be closed.
         self._http._retry_connection = False

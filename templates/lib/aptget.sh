@@ -4,7 +4,6 @@
 aptget_missing() {
   local name state
   for name; do
-    # shellcheck disable=SC2016 # dpkg's own placeholder
     state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) || state=none
     case $state in
     ii*) ;;

@@ -96,7 +96,6 @@ disk_touching() {
 # what goes with it in other views when it is unmounted there.
 disk_mounts() {
   local views view
-  # shellcheck disable=SC2016 # awk
   views=$(stat -L -c '%i %n' /proc/1/ns/mnt /proc/[0-9]*/ns/mnt 2>/dev/null |
     awk '!($1 in seen) { seen[$1] = 1; sub("/ns/mnt", "/mountinfo", $2); print $2 }') || return 1
   [ -r /proc/1/mountinfo ] || return 1

@@ -6,7 +6,7 @@ load helpers
 
 SCRIPT=gpuaas-slice-host-bootstrap
 CHECKS='disk packages kernel_packages kernel_arguments_file grub_config kernel_arguments modules hugepages tuning ovmf libvirt
-    runtime unit_vfio unit_network unit_fabric complete'
+    runtime unit_vfio unit_network unit_repair unit_fabric complete'
 UNITS='gpuaas-slice-vfio-bind gpuaas-slice-network-baseline gpuaas-slice-fabric-vfs gpuaas-node-agent'
 WANTED='intel_iommu=on iommu=pt default_hugepagesz=1G hugepagesz=1G hugepages=512 nvme_core.multipath=Y'
 STATE=/var/lib/gpuaas/bootstrap
@@ -66,6 +66,8 @@ PROBE
         printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "test ! -e /run/broken-%s"\n[Install]\nWantedBy=multi-user.target\n' \
             "$unit" >"/etc/systemd/system/$unit.service"
     done
+    printf '[Timer]\nOnActiveSec=1d\nUnit=systemd-tmpfiles-clean.service\n[Install]\nWantedBy=timers.target\n' \
+        >/etc/systemd/system/gpuaas-slice-network-repair.timer
     [ -e /usr/lib/systemd/system/libvirtd.service ] ||
         printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/libvirtd.service
 }
@@ -100,7 +102,7 @@ teardown() {
         ! mountpoint -q "$path" || umount "$path"
     done
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
-    systemctl disable --now $(printf '%s.service ' $UNITS) libvirtd.service 2>/dev/null || true
+    systemctl disable --now $(printf '%s.service ' $UNITS) libvirtd.service gpuaas-slice-network-repair.timer 2>/dev/null || true
     rm -f /usr/local/bin/systemctl /usr/local/bin/update-grub /usr/local/bin/apt-get /usr/local/bin/gpuaas-node-agent
     rm -f /etc/default/grub.d/99-other.cfg
 }
@@ -428,8 +430,13 @@ time.sleep(60)' >/run/held 3>&- &
     : >/run/broken-gpuaas-slice-network-baseline
     systemctl stop gpuaas-slice-network-baseline.service
     bootstrap
-    only_fails unit_network unit_fabric complete
+    only_fails unit_network unit_repair unit_fabric complete
     rm /run/broken-gpuaas-slice-network-baseline
+    systemctl disable --now gpuaas-slice-network-repair.timer
+    shadow systemctl 'case "$*" in "enable gpuaas-slice-network-repair.timer") exit 0 ;; esac'
+    bootstrap
+    rm /usr/local/bin/systemctl
+    only_fails unit_repair complete
     systemctl stop gpuaas-slice-fabric-vfs.service
     rm /etc/systemd/system/gpuaas-slice-fabric-vfs.service
     systemctl daemon-reload

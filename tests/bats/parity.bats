@@ -8,7 +8,7 @@ SCRIPT=profiles/slice-vm/root/usr/local/sbin/gpuaas-slice-parity-check
 CHECKS='profile_tag node_agent node_agent_version gpu_services kvm_module kvm iommu_arguments iommu vfio_module vfio
     ipoib_netplan fabric_address fabric_route rdma fabric_vfs fabric_vf_map ovs ovs_bridge bridge_address ip_forward uplink nat
     dnsmasq_config dnsmasq isolation_rules test_port dhcp_offer egress tenant_isolation test_port_removed tmfifo tmfifo_peer
-    network_service historical_network_service libvirt libvirt_folder slot_disks hugepages image_cache'
+    network_service network_repair historical_network_service libvirt libvirt_folder slot_disks hugepages image_cache'
 GPU=/sys/bus/pci/devices/0000:1b:00.0
 PORT=/sys/bus/pci/devices/0000:bc:00.0
 MAP=/var/lib/gpuaas/fabric-vfs.json
@@ -27,9 +27,11 @@ setup_file() {
     unit gpuaas-slice-network-baseline.service oneshot yes /bin/true
     # another shell may have run this file before
     [ -e /run/netns/router ] || network
+    # a timer that does not come due here: what it would run is tested elsewhere
+    printf '[Timer]\nOnCalendar=2090-01-01\n[Install]\nWantedBy=timers.target\n' >/etc/systemd/system/gpuaas-slice-network-repair.timer
     systemctl daemon-reload
     systemctl mask --quiet nvidia-persistenced.service nvidia-fabricmanager.service
-    systemctl enable --quiet --now gpuaas-node-agent.service gpuaas-slice-network-baseline.service
+    systemctl enable --quiet --now gpuaas-node-agent.service gpuaas-slice-network-baseline.service gpuaas-slice-network-repair.timer
     systemctl restart gpuaas-node-agent.service
     mkdir -p /var/lib/libvirt/images /var/lib/gpuaas
     chmod 755 /var/lib/libvirt
@@ -161,7 +163,7 @@ only_fails() {
 area_of() {
     case $1 in
         ipoib* | fabric* | rdma) echo fabric ;;
-        ovs* | bridge* | ip_forward | uplink | nat | dnsmasq* | isolation_rules | tmfifo* | *network_service) echo network ;;
+        ovs* | bridge* | ip_forward | uplink | nat | dnsmasq* | isolation_rules | tmfifo* | *network_service | network_repair) echo network ;;
         libvirt* | slot_disks | image_cache) echo storage ;;
         *) echo host ;;
     esac
@@ -252,7 +254,7 @@ switch() {
     [ "$(jq -r .summary.status <<<"$output")" = WARN ]
     [ "$(jq -r .summary.failures <<<"$output")" = 0 ]
     [ "$(jq -r '.checks[] | select(.check == "nat") | .detail' <<<"$output")" = '-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE' ]
-    [ "$(jq '.checks | length' <<<"$output")" -eq 13 ]
+    [ "$(jq '.checks | length' <<<"$output")" -eq 14 ]
     iptables -t nat -F
     parity --area network --json
     [ "$status" -eq 1 ]
@@ -348,7 +350,7 @@ switch() {
     systemctl stop nvidia-dcgm.service
     rm /etc/systemd/system/nvidia-dcgm.service
     systemctl daemon-reload
-    with_setting NVSWITCH_MODE shared-nvswitch
+    node_env GPUAAS_NVSWITCH_MODE shared-nvswitch
     quick_fails gpu_services
     check_is gpu_services FAIL 'nvidia-fabricmanager.service is inactive, the partitions need it'
     rm /etc/systemd/system/nvidia-fabricmanager.service
@@ -635,8 +637,18 @@ switch() {
     systemctl start "$name"
 }
 
+@test "network_repair: a timer that does not run, or does not come back after a boot, is FAIL" {
+    systemctl stop gpuaas-slice-network-repair.timer
+    quick_fails network_repair
+    systemctl start gpuaas-slice-network-repair.timer
+    systemctl disable --quiet gpuaas-slice-network-repair.timer
+    quick_fails network_repair
+    systemctl enable --quiet gpuaas-slice-network-repair.timer
+}
+
 @test "historical_network_service: its unit or script is WARN" {
-    for path in /etc/systemd/system/gpuaas-slice-host-net-baseline.service /usr/local/sbin/gpuaas-slice-host-net-baseline.sh; do
+    for path in /etc/systemd/system/gpuaas-slice-host-net-baseline.service /usr/local/sbin/gpuaas-slice-host-net-baseline.sh \
+        /usr/local/sbin/gpuaas-slice-network-baseline.sh; do
         : >"$path"
         quick historical_network_service
         rm "$path"

@@ -1,5 +1,6 @@
 # gpuaas-slice-storage-transition refuses: one hazard at a time, on disks that share a container. In each case --apply was given,
 # the check is FAIL, and all disks are the same byte for byte afterwards.
+# script: gpuaas-slice-storage-transition
 
 load helpers
 load storage
@@ -598,7 +599,7 @@ end_background() {
     [ "$status" -eq 1 ]
     [[ $output == *'must run as root'* ]]
     mkdir /run/few
-    for name in dash busybox bash awk cat id stat tail grep timeout find sort sed; do ln -s "$(command -v "$name")" "/run/few/$name"; done
+    for name in dash busybox bash awk cat cmp id stat tail grep timeout find sort sed; do ln -s "$(command -v "$name")" "/run/few/$name"; done
     PATH=/run/few transition --apply --devices "$ID_ONE"
     rm -r /run/few
     [ "$status" -eq 1 ]

@@ -347,7 +347,7 @@ only_fails() {
     holder=$!
     bind
     only_fails in_use driver bound rule
-    assert_evidence in_use FAIL "0000:1b:00.0 is held by *(sleep)*"
+    assert_evidence in_use FAIL "0000:1b:00.0 is held by * (sleep)*"
     [ "$(state)" = "$before" ]
     kill "$holder"
     wait "$holder" || true

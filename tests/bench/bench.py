@@ -178,9 +178,10 @@ def main() -> None:
     """Run all benchmarks, or those named."""
     from bench_bios import bench_bios
     from bench_lint import bench_lint  # it uses this module
+    from bench_maas import bench_maas  # so does it
 
     benches = {"start": bench_start, "render": bench_render, "scale": bench_scale, "lint": bench_lint}
-    benches["bios"] = bench_bios
+    benches |= {"maas": bench_maas, "bios": bench_bios}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*benches, []], help="which (default: all)")
     chosen = parser.parse_args().names or list(benches)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.container
 
 ROOT = Path(__file__).parents[1] / "site"
 NODE = "lab-slice-1"
+BOOTSTRAP = "gpuaas-slice-host-bootstrap.service"
 
 
 def seed(folder: Path, content: bytes) -> Path:
@@ -38,7 +39,8 @@ def status(machine: Container) -> dict[str, object]:
 def test_a_node_boots_with_its_user_data(lab: Boot, generated: Path, tmp_path: Path) -> None:
     planned = plan(load_site("lab", ROOT))
     content = user_data(planned, NODE)
-    with lab(seed=seed(tmp_path / "seed", content), name="user-data") as machine:
+    # degraded: this container is no slice host, and the bootstrap says so
+    with lab(seed=seed(tmp_path / "seed", content), name="user-data", allow_degraded=True) as machine:
         answer = status(machine)
         assert (answer["status"], answer["errors"]) == ("done", []), machine.read("/var/log/cloud-init-output.log")
         merged = yaml.safe_load(machine.read("/var/lib/cloud/instance/cloud-config.txt"))
@@ -48,13 +50,13 @@ def test_a_node_boots_with_its_user_data(lab: Boot, generated: Path, tmp_path: P
             assert machine.read(artifact.target) == (generated / "lab" / artifact.path).read_text()
             mode = machine.exec(["stat", "-c", "%a %U:%G", artifact.target]).stdout.strip()
             assert mode == f"{int(artifact.mode, 8):o} {artifact.file_owner}"
-        for package in planned.site.profiles["slice-vm"].config.packages:
-            machine.exec(["dpkg-query", "-W", package])
-        unit = "gpuaas-slice-network-baseline.service"
-        machine.exec(["systemctl", "is-enabled", unit])
-        machine.sh(f"timeout 60 sh -c 'until systemctl is-active --quiet {unit}; do sleep 1; done'")
-        assert "-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE" in machine.exec(["iptables", "-t", "nat", "-S"]).stdout
-        assert "10.100.0.1/24" in machine.exec(["ip", "-o", "addr", "show", "ovsbr0"]).stdout
+        # the work is the bootstrap's: cloud-init installs nothing and starts nothing else
+        assert "packages" not in merged
+        assert merged["runcmd"][1:] == [
+            ["systemctl", "enable", BOOTSTRAP],
+            ["systemctl", "start", "--no-block", BOOTSTRAP],
+        ]
+        machine.exec(["systemctl", "is-enabled", BOOTSTRAP])
 
 
 def test_a_broken_part_is_seen(lab: Boot, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from gpuaas_scripts.bios.state import ApplyTime
 from gpuaas_scripts.errors import ExitCode, GpuaasError
 from gpuaas_scripts.lab.idrac_machine import Machine, stamp
 from gpuaas_scripts.sinks.bios_apply import apply, resume, status
-from gpuaas_scripts.sinks.bios_journal import Journal, ResetWish, Step, Wishes
+from gpuaas_scripts.sinks.bios_journal import Entry, Journal, JournalError, ResetWish, Step, Wishes
 from gpuaas_scripts.sinks.bios_record import Phase
 from gpuaas_scripts.sinks.bios_restart import RestartError
 from gpuaas_scripts.sinks.bios_rollback import rollback_plan, rollback_values
@@ -405,6 +405,40 @@ def test_an_interruption_by_cancelling(one: Lab) -> None:
     assert (one.standin.queue.made, one.standin.seen.by_method["PATCH"]) == (1, 1)
 
 
+def test_cancelling_does_not_wait_for_a_bmc_that_is_not_ready(one: Lab) -> None:
+    one.direct(faults=[{"kind": "not-ready", "method": "PATCH", "count": -1}])
+    one.limits = replace(one.limits, patience=60, pause=0.2)
+
+    async def work() -> float:
+        running = asyncio.ensure_future(one.apply(await one.plan()))
+        while not one.standin.seen.by_method["PATCH"]:
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return time.monotonic() - began
+
+    assert asyncio.run(work()) < 5
+    assert one.open_sessions == 0
+    assert one.record.entries[-2].fate == "refused"
+
+
+def test_a_journal_that_cannot_be_written_stops_before_the_step(one: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = asyncio.run(one.plan())
+    real = Journal.add
+
+    def full(journal: Journal, entry: Entry) -> None:
+        if entry.step in {Step.STAGE, Step.LOGOUT}:
+            raise JournalError("no space left")
+        real(journal, entry)
+
+    monkeypatch.setattr(Journal, "add", full)
+    with pytest.raises(JournalError, match="no space left"):
+        asyncio.run(one.apply(plan))
+    untouched(one)
+
+
 def test_a_job_that_cannot_be_made_yet(one: Lab) -> None:
     asyncio.run(stage(one, **dict.fromkeys(NAMES, "Enabled")))
     plan = asyncio.run(one.plan())
@@ -463,6 +497,41 @@ def test_a_resume_does_not_take_a_job_of_somebody_else_for_its_own(one: Lab) -> 
         asyncio.run(one.resume())
     assert one.standin.machine.resets == 0
     assert dict(one.standin.machine.pending) == {"LogicalProc": "Enabled"}
+
+
+def test_a_resume_of_a_plan_that_is_blocked(one: Lab) -> None:
+    one.direct(other_job=True)
+    plan = asyncio.run(one.plan())
+    Journal.create(one.journals, plan, Wishes(reset=ResetWish.FORCE), "x").close()
+    with pytest.raises(Refusal, match="a job is open"):
+        asyncio.run(one.resume())
+    assert one.standin.seen.writes == 0
+
+
+def test_a_resume_of_what_was_staged_half_way(one: Lab) -> None:
+    plan = asyncio.run(one.plan())
+    with Journal.create(one.journals, plan, Wishes(reset=ResetWish.FORCE), "x") as journal:
+        journal.add(Entry(step=Step.CHECKED, before=dict.fromkeys(NAMES, "Disabled")))
+        journal.add(Entry(step=Step.STAGE))
+    asyncio.run(stage(one, **{NAMES[0]: "Enabled"}))
+    assert asyncio.run(one.resume()).end is End.DONE
+    assert one.in_force()
+    assert (one.standin.seen.by_method["PATCH"], one.standin.queue.made) == (2, 1)
+
+
+def test_half_of_it_staged_by_somebody_else(one: Lab) -> None:
+    plan = asyncio.run(one.plan())
+    asyncio.run(stage(one, **{NAMES[0]: "Enabled"}))
+    assert "ProcVirtualization: pending was none, is Enabled" in str(refused(one, plan))
+
+
+def test_values_that_are_in_force_and_staged_otherwise(one: Lab) -> None:
+    assert asyncio.run(one.apply()).end is End.DONE
+    asyncio.run(stage(one, **{NAMES[0]: "Disabled"}))
+    lines = [line for line in one.journal.read_text().splitlines() if '"end":"done"' not in line]
+    one.journal.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ChangeError, match="still staged: ProcVirtualization"):
+        asyncio.run(one.resume(replace(PACE, settle=0.1)))
 
 
 def test_the_way_back(one: Lab) -> None:

@@ -7,17 +7,18 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from redfish_support import PASSWORD, Lab, lab
+from redfish_support import NAMES, PASSWORD, Lab, lab
 
 from gpuaas_scripts.bios.plan import to_json
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.idrac_faults import Fault, FaultKind
 from gpuaas_scripts.sinks.bios_apply import status
+from gpuaas_scripts.sinks.bios_journal import ResetWish
 from gpuaas_scripts.sinks.bios_record import Phase
 from gpuaas_scripts.sinks.bios_run import End
 from gpuaas_scripts.sinks.redfish_bmc import RedfishBmc
@@ -30,6 +31,32 @@ HANDS = 12
 
 PROCESSES = 4
 DRIVER = Path(__file__).with_name("redfish_driver.py")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of change: on which firmware, how the restart is asked for, and what it comes to.
+
+    `staged`: the values are staged before, so that the job is made by itself.
+    """
+
+    generation: str = "16g"
+    wish: ResetWish = ResetWish.FORCE
+    staged: bool = False
+    resets: int = 1
+
+    @property
+    def writes(self) -> int:
+        """Values, the job where it is one by itself, and restarts."""
+        return 1 + self.staged + self.resets
+
+
+CASES = {
+    "forced": Case(),
+    "graceful": Case(wish=ResetWish.GRACEFUL),
+    "job by itself": Case(staged=True),
+    "off and on": Case("14g", ResetWish.GRACEFUL, resets=2),
+}
 
 
 async def phase_of(one: Lab) -> Phase:
@@ -48,25 +75,33 @@ def truth(one: Lab) -> set[Phase]:
     return set(rest[at:])
 
 
-def check_end(one: Lab) -> None:
+def check_end(one: Lab, case: Case) -> None:
     """One job, one write of values, one restart; nothing left over but sessions that cannot be known."""
     made = one.standin
     assert one.in_force()
     assert made.queue.made == 1
     assert [job.state for job in made.queue.jobs.values()] == ["Completed"]
     assert not made.machine.pending
-    assert (made.machine.resets, made.seen.writes) == (1, 2), list(made.seen.log)
+    assert (made.machine.resets, made.seen.writes) == (case.resets, case.writes), list(made.seen.log)
     unknown = [session for session in one.record.open_sessions(time.time()) if not session.location]
     assert one.open_sessions <= len(unknown)
     one.direct(advance=1801)
     assert one.open_sessions == 0
 
 
-async def change(one: Lab, plan: Plan, fault: Fault) -> str:
+async def prepare(one: Lab, case: Case) -> None:
+    """Stage the values beforehand where the case is about that."""
+    if case.staged:
+        async with RedfishBmc(one.target()) as bmc:
+            await bmc.stage(dict.fromkeys(NAMES, "Enabled"), None, "")
+
+
+async def change(one: Lab, case: Case, plan: Plan, fault: Fault) -> str:
     """Apply under a fault; when it ends in an error, ask for the status, and resume without the fault."""
+    await prepare(one, case)
     one.direct(faults=[{"kind": fault.kind, "skip": fault.skip}])
     try:
-        result = await one.apply(plan)
+        result = await one.apply(plan, reset=case.wish)
     except GpuaasError as error:
         said = f"{error} {error.hint}"
     else:
@@ -86,13 +121,13 @@ async def go_on(one: Lab) -> None:
     assert (await one.resume()).end is End.DONE
 
 
-async def all_faults(first: Lab, kind: FaultKind, requests: int, plan: Plan) -> Counter[str]:
+async def all_faults(first: Lab, case: Case, kind: FaultKind, requests: int, plan: Plan) -> Counter[str]:
     room = asyncio.Semaphore(HANDS)
 
     async def one(number: int) -> str:
         async with room:
             try:
-                return await change(replace(first, index=number, told=[]), plan, Fault(kind, skip=number))
+                return await change(replace(first, index=number, told=[]), case, plan, Fault(kind, skip=number))
             except Exception as error:
                 error.add_note(f"{kind} at request {number}: {list(first.farm.bmcs[number].seen.log)}")
                 raise
@@ -100,12 +135,29 @@ async def all_faults(first: Lab, kind: FaultKind, requests: int, plan: Plan) -> 
     return Counter(await asyncio.gather(*(one(number) for number in range(requests))))
 
 
-def requests_of_a_change(first: Lab, plan: Plan) -> int:
-    """How many requests an undisturbed change takes, with some more for waits that take longer."""
+def requests_of_a_change(first: Lab, case: Case) -> tuple[int, Plan]:
+    """How many requests an undisturbed change takes, with some more for waits that take longer; and its plan."""
+    asyncio.run(prepare(first, case))
+    plan = asyncio.run(first.plan())
     before = len(first.standin.seen.log)
-    asyncio.run(first.apply(plan))
-    check_end(first)
-    return len(first.standin.seen.log) - before + 5
+    asyncio.run(first.apply(plan, reset=case.wish))
+    check_end(first, case)
+    return len(first.standin.seen.log) - before + 5, plan
+
+
+def strike_everywhere(folder: Path, case: Case, kind: FaultKind) -> None:
+    with lab(folder / "one", case.generation) as first:
+        requests, plan = requests_of_a_change(first, case)
+    assert requests > 40
+    with lab(folder / "all", case.generation, count=requests) as farm:
+        how = asyncio.run(all_faults(farm, case, kind, requests, plan))
+        struck = 0
+        for number in range(requests):
+            one = replace(farm, index=number)
+            struck += any(fault.struck for fault in one.standin.faults) or not one.standin.faults
+            check_end(one, case)
+    assert struck > requests - 20, "the faults did not strike"
+    assert how["by itself"] > requests / 2, how
 
 
 @pytest.mark.slow
@@ -117,19 +169,14 @@ def requests_of_a_change(first: Lab, plan: Plan) -> int:
     ],
 )
 def test_every_single_answer_may_go_wrong(tmp_path: Path, kind: FaultKind) -> None:
-    with lab(tmp_path / "one") as first:
-        plan = asyncio.run(first.plan())
-        requests = requests_of_a_change(first, plan)
-    assert requests > 40
-    with lab(tmp_path / "all", count=requests) as farm:
-        how = asyncio.run(all_faults(farm, kind, requests, plan))
-        struck = 0
-        for number in range(requests):
-            one = replace(farm, index=number)
-            struck += any(fault.struck for fault in one.standin.faults) or not one.standin.faults
-            check_end(one)
-    assert struck > requests - 20, "the faults did not strike"
-    assert how["by itself"] > requests / 2, how
+    strike_everywhere(tmp_path, CASES["forced"], kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+@pytest.mark.parametrize("name", ["graceful", "job by itself", "off and on"])
+def test_every_single_answer_of_other_changes_may_get_lost(tmp_path: Path, kind: FaultKind, name: str) -> None:
+    strike_everywhere(tmp_path, CASES[name], kind)
 
 
 async def driven(one: Lab, plan: Path, mode: str, number: int) -> int:
@@ -167,7 +214,7 @@ async def all_kills(first: Lab, plan: Path, mode: str) -> int:
 
     await asyncio.gather(*(hand() for _ in range(PROCESSES)))
     for one in killed:
-        check_end(one)  # moves the clock of all
+        check_end(one, CASES["forced"])  # moves the clock of all
     return len(killed)
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import click
 import pytest
 from bios_cli_support import POLL, Lab, lab
 
@@ -75,6 +76,33 @@ def test_without_a_terminal_and_yes_nothing_is_done(one: Lab) -> None:
     assert "nothing was done: there is no terminal to ask on" in ran.err
     assert one.bmc().seen.writes == 0
     assert not one.records.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        ((), "Stage 3 BIOS values on 1 host (lab0001) (no restart: they wait for the next one)?"),
+        (("--reset", "graceful"), "Stage 3 BIOS values on 1 host (lab0001) and restart them gracefully?"),
+        (("--reset", "force"), "Stage 3 BIOS values on 1 host (lab0001) and RESTART THEM BY FORCE?"),
+        (("--at", "2099-01-01T00:00+00:00"), "Stage 3 BIOS values on 1 host (lab0001), to be applied at 2099-01-01"),
+    ],
+)
+def test_on_a_terminal_it_asks(
+    one: Lab, words: tuple[str, ...], question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def no(text: str, **_options: object) -> None:
+        asked.append(text)
+        raise click.Abort
+
+    monkeypatch.setattr("gpuaas_scripts.cli.bios_change.on_terminal", lambda: True)
+    monkeypatch.setattr("click.confirm", no)
+    ran = one.gen("apply", planned(one), *words)
+    assert ran.code == 2
+    assert ran.err.endswith("stopped\n")
+    assert asked[0].startswith(question)
+    assert one.bmc().seen.writes == 0
 
 
 def test_a_change_that_waits_for_a_restart(one: Lab) -> None:
@@ -167,6 +195,9 @@ def test_a_job_that_does_not_succeed_is_no_success(one: Lab, ending: str, text: 
     assert text in ran.err
     assert "done" not in ran.out
     assert only_record(one).name in ran.err, "what was done is named"
+    status = one.gen("status")
+    assert (status.code, status.out.splitlines()[0]) == (1, "lab0001  failed")
+    assert text in status.out
 
 
 def test_values_that_only_show_early_are_waited_for(one: Lab) -> None:

@@ -284,3 +284,20 @@ def test_two_bmcs_may_share_an_address_on_two_ports(three: Lab) -> None:
     ran = three.gen("plan")
     assert ran.code == 2
     assert "is that of several nodes: lab0001, lab0002" in ran.err
+
+
+def test_a_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from pathlib import Path as Folder
+
+    from gpuaas_scripts.cli.console import Console
+
+    console = Console(Folder())
+    console.tick(1, 10, "hosts read")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    console.tick(5, 10, "hosts read")
+    console.tick(10, 10, "hosts read")
+    Console(Folder(), quiet=True).tick(5, 10, "hosts read")
+    console.tick(1, 3, "hosts read")
+    assert capsys.readouterr().err == f"\r[{'#' * 15:<30}] 5 of 10 hosts read\r\x1b[K"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from evidence_support import SCRIPT, Lab, good, inventory, line, machine, ran, summary, upload
 
 from gpuaas_scripts.lab.maas_faults import Fault, FaultKind
+from gpuaas_scripts.lab.maas_http import json_response
 from gpuaas_scripts.lab.maas_machine import Ran, Status
 
 if TYPE_CHECKING:
@@ -70,6 +72,11 @@ def test_a_password_is_resolved_and_never_shown(lab: Lab) -> None:
     words = ("commission", "--node", "n1", "--script", "60-more", "--param", "60-more.login=env:BURN_IN")
     unset = lab.gen(*words, env={"BURN_IN": None})
     assert (unset.code, lab.standin.faults.writes) == (2, 0)
+    blank = lab.gen(*words, env={"BURN_IN": "hunter2 correct"})
+    assert (blank.code, lab.standin.faults.writes) == (1, 0)
+    literal = lab.gen(*words[:-1], "60-more.login=hunter2-correct-horse")
+    assert (literal.code, lab.standin.faults.writes) == (1, 0)
+    assert "hunter2" not in unset.both + blank.both + literal.both
     done = lab.gen(*words, env={"BURN_IN": "hunter2-correct-horse"})
     assert done.code == 0
     assert "60-more.login = ***" in done.out
@@ -139,3 +146,15 @@ def test_another_machine_or_state_is_refused(tmp_path: Path, more: dict[str, obj
         done = lab.gen("commission", "--node", "n1")
         assert (done.code, lab.standin.faults.writes) == (code, 0)
         assert says in done.err
+
+
+def test_a_refusal_of_maas_is_one_line_without_the_password(lab: Lab) -> None:
+    spec = {"login": {"type": "password", "argument_format": "--login={input}"}}
+    upload(lab.region, "60-more", tags=["noauto"], parameters=spec)
+    answer = json_response({"60-more_login": ["hunter2-correct-horse is too weak"]}, 400)
+    words = ("commission", "--node", "n1", "--script", "60-more", "--param", "60-more.login=env:BURN_IN")
+    with patch.object(lab.region.machines, "_commission", return_value=answer):
+        done = lab.gen(*words, env={"BURN_IN": "hunter2-correct-horse"})
+    assert done.code == 4
+    assert "60-more_login: *** is too weak" in done.err
+    assert "hunter2" not in done.both

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
-from evidence_support import OS_SERIAL, Lab, commission, line, machine, summary
+from evidence_support import OS_SERIAL, SCRIPT, Lab, commission, inventory, line, machine, ran, summary
 from support import gen
 
 from gpuaas_scripts.lab.maas_faults import Fault, FaultKind
@@ -337,3 +337,12 @@ def test_a_machine_of_another_name_is_refused(tmp_path: Path) -> None:
 def test_user_data_is_sent_as_base64(lab: Lab) -> None:
     assert deploy(lab, "--yes").code == 0
     assert base64.b64decode(base64.b64encode(lab.machine.user_data or b"")).startswith(b"MIME-Version")
+
+
+def test_results_that_failed_are_told_before(lab: Lab) -> None:
+    assert "warning" not in deploy(lab, "--dry-run").err
+    failing = line("FAIL", "gpu_count", "1 of 2", remediation="look") + summary("FAIL", failures=1)
+    lab.machine.runs[SCRIPT] = ran(inventory() + failing, "degraded", "FAIL")
+    commission(lab.region)
+    done = deploy(lab, "--dry-run", "--quiet")
+    assert (done.code, "results of the machine are FAIL: SLICE_GPU.gpu_count" in done.err) == (3, True)

@@ -31,6 +31,7 @@ def test_a_host_that_shows_everything_is_proven() -> None:
         (replace(LOOK, system=""), "system: no answer"),
         (replace(LOOK, parity=None), "parity: no answer"),
         (replace(LOOK, parity=parse("")), "no report that can be relied on"),
+        (replace(LOOK, parity=parse(""), parity_exit=2, parity_said="no sudo"), "(exit status 2: no sudo)"),
         (replace(LOOK, parity=parse(line("PASS", "a", "d"))), "no report that can be relied on"),
         (replace(LOOK, parity=parse(line("PASS", "a", "d") + "GPUAAS_X\n" + summary())), "no evidence line"),
         (
@@ -83,3 +84,11 @@ def test_warnings_are_told_and_do_not_hide_the_proof() -> None:
         "line 1: one line is no evidence; the first: motd",
         "the system is degraded: systemctl --failed",
     )
+
+
+def test_looks_at_one_boot_are_no_reboots() -> None:
+    handover = Handover()
+    for _ in range(4):
+        handover.take(replace(LOOK, system="starting"))
+    assert handover.reboots == 0
+    assert handover.take(LOOK).stage is Stage.PROVEN

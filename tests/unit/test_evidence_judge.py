@@ -123,7 +123,8 @@ def test_a_machine_of_no_class_is_skip_and_fails_where_the_node_has_one() -> Non
 
 def test_a_skip_that_maas_does_not_know_of_fails() -> None:
     text = line("INFO", "hardware_class", "box", "SLICE_SUMMARY")
-    assert judged(run(text, result=result(text, "skipped", "SKIP"))).status is Status.FAIL
+    found = judged(run(text, result=result(text, "skipped", "SKIP")), approved=Topology("box"))
+    assert failures(found) == {"RUN.evidence": "the result file says skipped, MAAS passed"}
 
 
 def test_a_script_without_an_inventory_is_not_compared_with_the_topology() -> None:
@@ -165,7 +166,45 @@ def test_a_script_that_runs_on_request_need_not_have_run() -> None:
     never = judged(None, on_request=True)
     assert (never.status, never.stale) == (Status.SKIP, False)
     assert judged(None).stale
+    assert not judged(run()).stale
     old = judged(run(revision=6), on_request=True)
     assert (old.status, old.stale) == (Status.WARN, False)
     assert judged(run(revision=6)).stale
     assert judged(run(stdout=""), on_request=True).status is Status.FAIL
+
+
+def test_a_run_that_has_not_ended_is_judged_by_nothing_else() -> None:
+    for unfinished in (Outcome.PENDING, Outcome.RUNNING):
+        found = judged(run(stdout="", outcome=unfinished, exit_status=None, revision=None))
+        assert [one.check for one in found.verdicts] == ["ended"]
+    assert set(failures(judged(run(stdout="", problem="no base64")))) == {"RUN.readable"}
+
+
+def test_no_revision_is_never_the_current_one() -> None:
+    assert failures(judged(run(revision=None)))["RUN.current_revision"] == "ran no revision, MAAS holds 7"
+    assert failures(judged(run(revision=6)))["RUN.current_revision"] == "ran revision 6, MAAS holds 7"
+    assert not judged(run(revision=None), current=None).current
+
+
+def test_a_skip_names_its_reason() -> None:
+    text = line("INFO", "hardware_class", "no hardware class", "SLICE_SUMMARY")
+    found = judged(run(text, outcome=Outcome.SKIPPED, result=result(text, "skipped", "SKIP")), approved=Topology())
+    assert [one.detail for one in found.verdicts if one.check == "applies"] == ["no hardware class"]
+    silent = judged(run("", outcome=Outcome.SKIPPED, result="status: skipped\n"))
+    assert silent.status is Status.SKIP
+    assert [one.detail for one in silent.verdicts if one.check == "applies"] == ["the script gives no reason"]
+    assert "applies" not in {one.check for one in judged(run()).verdicts}
+
+
+def test_a_skip_over_checks_fails() -> None:
+    found = judged(run(outcome=Outcome.SKIPPED, result=result(good(), "skipped")))
+    assert failures(found) == {"RUN.evidence": "the result file says skipped, the summary PASS"}
+    assert "applies" not in {one.check for one in found.verdicts}
+
+
+def test_evidence_of_a_result_file_that_is_no_text() -> None:
+    assert [one.message for one in parse_result("status: passed\nresults: {evidence: [1]}\n").defects] == [
+        "`evidence` of the result file is no list of texts"
+    ]
+    [broken] = parse_result("status: passed\nresults: [\n").defects
+    assert (broken.line, "cannot be read" in broken.message) == (3, True)

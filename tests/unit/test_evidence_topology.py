@@ -145,3 +145,12 @@ def test_what_a_machine_does_not_say_is_unknown() -> None:
     assert "its serial is unknown" in seen(text)["approved_os_disk"].detail
     unnamed = replace(APPROVED, os_disk_serial="", os_disk_model="")
     assert seen(text, unnamed)["approved_os_disk"].status is Status.PASS
+
+
+def test_another_disk_under_the_approved_path() -> None:
+    slots = (replace(SLOTS[0], nvme_serial="S0"), replace(SLOTS[1], nvme_serial="OTHER"))
+    found = seen(machine(), replace(APPROVED, slots=slots))
+    assert loud(found) == {"slot_2_nvme": Status.FAIL}
+    assert "its serial is S1, approved is OTHER" in found["slot_2_nvme"].detail
+    gone = seen(machine(disks=DISKS[:1]), replace(APPROVED, slots=slots))
+    assert "missing" in gone["slot_2_nvme"].detail

@@ -10,6 +10,7 @@ import pytest
 from gpuaas_scripts.maas.commission import CommissionPlan, fields, plan
 from gpuaas_scripts.maas.fields import Fields, ScriptType
 from gpuaas_scripts.maas.machine import Disk, Machine, MachineStatus
+from gpuaas_scripts.maas.parameters import check_secret
 from gpuaas_scripts.maas.stamp import marker
 from gpuaas_scripts.maas.state import HeldScript, Revision
 
@@ -207,3 +208,41 @@ def test_a_password_is_a_reference_until_it_is_sent() -> None:
     assert [(item.value, item.secret) for item in found.parameters] == [("env:BURN_IN", True)]
     form = fields(found, {("60-p", "x"): "hunter2"}, keep_networking=False, keep_storage=False)
     assert ("60-p_x", "hunter2") in form
+
+
+@pytest.mark.parametrize("literal", ["hunter2", "hunter2 horse", "env:", "file:relative"])
+def test_a_password_as_it_is_is_refused_and_not_shown(literal: str) -> None:
+    found = messages(made("60-p", given=(f"60-p.x={literal}",), more=(with_parameter(type="password"),)))
+    assert found == ["60-p.x: a password is given by reference, env:NAME or file:/path, never as it is"]
+
+
+def test_a_password_that_cannot_be_sent_is_told_without_it() -> None:
+    script_ = with_parameter(type="password", min=3, max=8)
+    assert list(check_secret(script_, "x", "hunter2")) == []
+    for text, says in (("hun ter", "holds blanks"), ("hu", "at least 3"), ("hunter2222", "at most 8")):
+        [problem] = check_secret(script_, "x", text)
+        assert says in problem.message
+        assert text not in problem.message + problem.hint
+
+
+def test_a_testing_script_is_no_part_of_the_automatic_set() -> None:
+    assert made(more=(script("70-test", script_type=ScriptType.TESTING),)).automatic == ("40-auto", "45-foreign")
+
+
+def test_hints_say_how_to_go_on() -> None:
+    deployed = replace(MACHINE, status=MachineStatus.DEPLOYED, status_name="Deployed")
+    busy = replace(MACHINE, status=MachineStatus.COMMISSIONING, status_name="Commissioning")
+    assert "release it" in made(machine=deployed).problems[0].hint
+    assert "wait for it" in made(machine=busy).problems[0].hint
+    assert made("41-auto").problems[0].hint == "did you mean '40-auto'?"
+    assert "upload" in made("zzz").problems[0].hint
+
+
+def test_only_parameters_can_be_mixed_up() -> None:
+    one = with_parameter(type="string")
+    quiet = script("60-p-more", "noauto")
+    assert messages(made("60-p", "60-p-more", given=("60-p.x=a",), more=(one, quiet))) == []
+    apart = script("61-q", "noauto", parameters={"x": {"type": "string"}})
+    assert messages(made("60-p", "61-q", given=("60-p.x=a",), more=(one, apart))) == []
+    inner = script("60-p-more", "noauto", parameters={"y": {"type": "string"}})
+    assert len(messages(made("60-p", "60-p-more", given=("60-p-more.y=a",), more=(one, inner)))) == 1

@@ -26,6 +26,7 @@ USER_DATA = assemble(
     ]
 )
 FACTS = Facts(
+    site="lab",
     node="n1",
     profile="worker",
     machine=MACHINE,
@@ -107,6 +108,7 @@ def test_lists_are_found_in_every_part() -> None:
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
+        (replace(FACTS, failing=("SLICE_GPU.gpu_count",)), "results of the machine are FAIL: SLICE_GPU.gpu_count"),
         (replace(FACTS, erases=True), "erases all of its disks"),
         (replace(FACTS, erases=None), "did not say whether releasing erases"),
         (
@@ -146,3 +148,20 @@ def test_the_answer_is_compared_with_what_was_asked_for() -> None:
         found = verify(FACTS, wrong)
         assert len(found) == 1
         assert says in found[0].message
+
+
+def test_hints_go_with_the_state() -> None:
+    assert "release it" in plan(with_machine(status=MachineStatus.DEPLOYED)).problems[0].hint
+    assert "release it" in plan(with_machine(status=MachineStatus.FAILED_DEPLOYMENT)).problems[0].hint
+    assert "commission it" in plan(with_machine(status=MachineStatus.NEW)).problems[0].hint
+
+
+def test_a_release_is_only_compared_with_one_that_is_configured() -> None:
+    assert plan(replace(FACTS, configured=None)).warnings == ()
+
+
+def test_an_answer_without_a_series_and_one_with_another_disk() -> None:
+    answer = replace(MACHINE, status=MachineStatus.DEPLOYING)
+    assert verify(FACTS, answer) == ()
+    added = replace(answer, disks=(OS, Disk("sdb", "X", "", "", used=False)))
+    assert len(verify(FACTS, added)) == 1

@@ -291,3 +291,12 @@ def test_a_value_that_looks_like_an_option_is_not_sent(racadm: Racadm) -> None:
     with pytest.raises(BmcError, match="cannot be given this value of SetBootOrderEn"):
         write(SetBootOrderEn="--all")
     assert not [words for words in racadm.read()["calls"] if words[0] == "set"]
+
+
+def test_without_help_the_firmware_judges(racadm: Racadm) -> None:
+    text = racadm.program.read_text()
+    assert '    "help": help_,\n' in text
+    racadm.program.write_text(text.replace('    "help": help_,\n', ""))
+    (item,) = plan(vt="Enabled").items
+    assert (item.current, item.verdict) == ("Disabled", Verdict.CHANGE)
+    assert write(ProcVirtualization="Perhaps").judged.meaning is Meaning.BAD_VALUE

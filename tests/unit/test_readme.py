@@ -61,6 +61,9 @@ def test_the_tour_prints_what_it_shows(copy: Path, number: int) -> None:
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
     subprocess.run(["git", "checkout", "-q", "."], cwd=copy, check=True)
     for command, shown, status in commands(BLOCKS[number]):
+        if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
+            environment[exported[1]] = exported[2]
+            continue
         done = subprocess.run(
             ["bash", "-c", f"{command} 2>&1"], cwd=copy, env=environment, capture_output=True, text=True, check=False
         )

@@ -269,6 +269,21 @@ def test_a_cancelled_read_logs_out(one: Lab) -> None:
     assert opened(one) == (1, 0)
 
 
+def test_a_logout_is_not_broken_off(one: Lab) -> None:
+    one.direct(faults=[{"kind": "drop-before", "method": "DELETE", "count": 2}])
+
+    async def work() -> None:
+        waiting = asyncio.ensure_future(one.read(*NAMES))
+        while not one.standin.seen.by_method["DELETE"]:
+            await asyncio.sleep(0.001)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(work())
+    assert opened(one) == (1, 0)
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("again", [False, True])

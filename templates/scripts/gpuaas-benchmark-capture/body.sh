@@ -32,7 +32,7 @@ main() {
     usage
     return 0
   fi
-  require_commands awk cat chmod chown cmp date id mktemp mv rm sed tail timeout tr uname
+  require_commands awk cat chmod chown cmp date find grep id mkdir mktemp mv readlink rm sed tail timeout tr uname
   if [ -n "$host" ]; then
     require_commands ssh
     json=$(elsewhere "$0")
@@ -240,7 +240,12 @@ fact() {
 }
 
 facts_json() {
-  local model os virt
+  local disk model os virt
+  disk=
+  if [ -n "$fio_target" ]; then
+    disk=$(readlink -f "$fio_target") || disk=
+    disk=${disk##*/}
+  fi
   model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | sed 1q)
   os=$(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release)
   virt=$(timeout 20 systemd-detect-virt 2>/dev/null) || virt=${virt:-unknown}
@@ -259,6 +264,8 @@ facts_json() {
     nvidia_driver "$(fact /sys/module/nvidia/version)" \
     mlx5_driver "$(fact /sys/module/mlx5_core/version)" \
     fio_target "$(json_text "$fio_target")" \
+    fio_target_model "$(fact "/sys/block/$disk/device/model")" \
+    fio_target_serial "$(fact "/sys/block/$disk/device/serial")" \
     rdma_peer "$(json_text "$rdma_peer")"
 }
 
@@ -277,7 +284,8 @@ tuning_json() {
   for path in net/core/rmem_max net/core/wmem_max net/core/netdev_max_backlog net/ipv4/tcp_rmem net/ipv4/tcp_wmem \
     vm/swappiness kernel/numa_balancing; do
     name=$(printf '%s' "$path" | tr / .)
-    text="$text, \"$name\": $(json_text "$(first_line "/proc/sys/$path" | tr '\t' ' ')")"
+    # with cat: these files give a reader that takes byte by byte, as dash does, the first byte only
+    text="$text, \"$name\": $(json_text "$({ cat "/proc/sys/$path" 2>/dev/null || :; } | tr '\t' ' ')")"
   done
   for path in /sys/kernel/mm/hugepages/hugepages-*/nr_hugepages; do
     if [ -r "$path" ]; then
@@ -368,7 +376,7 @@ gpus_json() {
     printf 'null\n'
     return 0
   fi
-  printf '%s\n' "$listing" | tr -d '"\\' | awk -v fields="$fields" '
+  printf '%s\n' "$listing" | tr -d '\042\134' | awk -v fields="$fields" '
     BEGIN { count = split(fields, name, ","); printf "[" }
     NF { split($0, value, /, */)
       printf "%s{", separator

@@ -46,7 +46,7 @@ main() {
     step_lock /run/gpuaas-slice-host-bootstrap.lock
   fi
   step_begin SLICE_BOOTSTRAP "$dry_run" disk packages kernel_packages kernel_arguments_file grub_config kernel_arguments \
-    modules hugepages tuning ovmf libvirt runtime unit_vfio unit_network unit_fabric unit_node_agent complete
+    modules hugepages tuning ovmf libvirt runtime unit_vfio unit_network unit_repair unit_fabric unit_node_agent complete
   run_steps
   status=0
   step_finish 'bootstrap of this host' || status=$?
@@ -73,9 +73,11 @@ run_steps() {
     unit_step unit_vfio gpuaas-slice-vfio-bind.service
   fi
   if step_needs unit_network packages; then unit_step unit_network gpuaas-slice-network-baseline.service; fi
+  if step_needs unit_repair unit_network; then unit_step unit_repair gpuaas-slice-network-repair.timer; fi
   if step_needs unit_fabric unit_network; then unit_step unit_fabric gpuaas-slice-fabric-vfs.service; fi
   node_agent_step
-  if step_needs complete packages kernel_packages kernel_arguments modules libvirt runtime unit_vfio unit_network unit_fabric; then
+  if step_needs complete packages kernel_packages kernel_arguments modules libvirt runtime unit_vfio unit_network \
+    unit_repair unit_fabric; then
     complete_step
   fi
 }
@@ -151,7 +153,6 @@ install_step() {
 kernel_names() {
   local release name missing
   release=$(uname -r)
-  # shellcheck disable=SC2086 # a list of names
   for name in $KERNEL_PACKAGES; do
     missing=$(aptget_missing "$name-$release")
     if [ -z "$missing" ] || aptget_offers "$name-$release"; then
@@ -163,7 +164,6 @@ kernel_names() {
 # absent_modules: prints the modules that the running kernel does not have.
 absent_modules() {
   local name
-  # shellcheck disable=SC2086 # a list of names
   for name in $KERNEL_MODULES; do
     timeout 30 modinfo "$name" >/dev/null 2>&1 || printf '%s\n' "$name"
   done
@@ -434,7 +434,7 @@ runtime_step() {
     option=--dry-run
   fi
   status=0
-  # shellcheck disable=SC2086,SC2248 # no option, or one
+  # shellcheck disable=SC2248 # no option, or one
   lines=$(timeout 1800 "$RUNTIME_PREPARE" $option) || status=$?
   printf '%s\n' "$lines" >&2
   last=$(printf '%s\n' "$lines" | tail -n 1)

@@ -55,7 +55,7 @@ main() {
   require_commands awk cat find flock grep head id ip iptables ping readlink stat systemctl tail timeout tr wipefs
   require_root
   nodeenv_load "$NODE_ENV" GPUAAS_UPLINK_INTERFACE 'GPUAAS_FABRIC_INTERFACE?' 'GPUAAS_FABRIC_ADDRESS?' \
-    'GPUAAS_BF3_MODE?' 'GPUAAS_BF3_PORTS?' 'GPUAAS_BF3_VFS?' 'GPUAAS_SLOT_DEVICES?' 'GPUAAS_SLOT_DISKS?' \
+    'GPUAAS_NVSWITCH_MODE?' 'GPUAAS_BF3_MODE?' 'GPUAAS_BF3_PORTS?' 'GPUAAS_BF3_VFS?' 'GPUAAS_SLOT_DEVICES?' 'GPUAAS_SLOT_DISKS?' \
     'GPUAAS_OS_DISK?' 'GPUAAS_NODE_ID?' 'GPUAAS_NODE_AGENT_VERSION?'
   if [ "$parity_profile" = baremetal ]; then
     bare_metal_checks
@@ -97,7 +97,7 @@ area_checks() {
   fabric) printf '%s ' ipoib_netplan fabric_address fabric_route rdma fabric_vfs fabric_vf_map ;;
   network)
     printf '%s ' ovs ovs_bridge bridge_address ip_forward uplink nat dnsmasq_config dnsmasq isolation_rules tmfifo tmfifo_peer \
-      network_service historical_network_service
+      network_service network_repair historical_network_service
     ;;
   guest) printf '%s ' test_port dhcp_offer tenant_isolation egress test_port_removed ;;
   *) printf '%s ' libvirt libvirt_folder slot_disks image_cache ;;
@@ -267,20 +267,21 @@ node_agent_version() {
 
 # gpu_services: services that hold GPUs must not run, and must not come back at the next boot.
 gpu_services() {
-  local active load unit wrong
+  local active load mode unit wrong
+  mode=${GPUAAS_NVSWITCH_MODE?}
   wrong=
-  for unit in nvidia-persistenced.service nvidia-fabricmanager.service nvidia-dcgm.service dcgm.service; do
+  for unit in $GPU_UNITS $FABRIC_MANAGER; do
     load=$(timeout 30 systemctl show --property LoadState --value "$unit") || load=unknown
     active=$(timeout 30 systemctl show --property ActiveState --value "$unit") || active=unknown
-    case $NVSWITCH_MODE/$unit/$active/$load in
-    shared-nvswitch/nvidia-fabricmanager.service/active/*) ;;
-    shared-nvswitch/nvidia-fabricmanager.service/*) wrong="$wrong${wrong:+; }$unit is $active, the partitions need it" ;;
+    case $mode/$unit/$active/$load in
+    "shared-nvswitch/$FABRIC_MANAGER/active/"*) ;;
+    "shared-nvswitch/$FABRIC_MANAGER/"*) wrong="$wrong${wrong:+; }$unit is $active, the partitions need it" ;;
     */inactive/masked | */inactive/not-found | */failed/masked) ;;
     *) wrong="$wrong${wrong:+; }$unit is $active and $load" ;;
     esac
   done
   if [ -z "$wrong" ]; then
-    pass gpu_services "services that hold GPUs are away (nvswitch.mode: ${NVSWITCH_MODE:-not set})"
+    pass gpu_services "services that hold GPUs are away (nvswitch.mode: ${mode:-not set})"
   else
     fail gpu_services "$wrong" 'run gpuaas-slice-runtime-prepare'
   fi
@@ -486,8 +487,8 @@ rdma() {
 
 fabric_vfs() {
   local count link port wrong
-  if [ -z "${GPUAAS_BF3_VFS?}" ] || [ -z "${GPUAAS_BF3_PORTS?}" ]; then
-    skip fabric_vfs 'bf3.vfs or bf3.ports is not set'
+  if [ "${GPUAAS_BF3_VFS:-0}" = 0 ] || [ -z "${GPUAAS_BF3_PORTS?}" ]; then
+    skip fabric_vfs 'bf3.vfs or bf3.ports is not set: no virtual functions are asked for'
     return 0
   fi
   wrong=
@@ -545,6 +546,7 @@ network_checks() {
   tmfifo
   if needs tmfifo_peer tmfifo; then tmfifo_peer; fi
   network_service
+  network_repair
   historical_network_service
 }
 
@@ -577,7 +579,8 @@ bridge_address() {
 
 ip_forward() {
   local value
-  value=$(first_line /proc/sys/net/ipv4/ip_forward)
+  # with cat: the file gives a reader that takes byte by byte, as dash does, the first byte only
+  value=$(cat /proc/sys/net/ipv4/ip_forward) || value=unreadable
   if [ "$value" = 1 ]; then
     pass ip_forward 'net.ipv4.ip_forward is 1'
   else
@@ -679,26 +682,45 @@ tmfifo_peer() {
   fi
 }
 
-network_service() {
-  local property state value
-  state=
-  for property in LoadState=loaded UnitFileState=enabled ActiveState=active Result=success; do
-    value=$(timeout 30 systemctl show --property "${property%=*}" --value "$UNIT") || value=unknown
+# unit_is UNIT PROPERTY=VALUE...: prints which properties of the unit have another value.
+unit_is() {
+  local property unit value
+  unit=$1
+  shift
+  for property; do
+    value=$(timeout 30 systemctl show --property "${property%=*}" --value "$unit") || value=unknown
     if [ "$value" != "${property#*=}" ]; then
-      state="$state${state:+; }${property%=*} is ${value:-empty}"
+      printf '%s is %s\n' "${property%=*}" "${value:-empty}"
     fi
   done
-  if [ -z "$state" ]; then
+}
+
+network_service() {
+  local wrong
+  wrong=$(unit_is "$UNIT" LoadState=loaded UnitFileState=enabled ActiveState=active Result=success | one_line)
+  if [ -z "$wrong" ]; then
     pass network_service "$UNIT is enabled, and its last run succeeded"
   else
-    fail network_service "$UNIT: $state" "look at: systemctl status $UNIT; then: systemctl enable --now $UNIT"
+    fail network_service "$UNIT: $wrong" "look at: systemctl status $UNIT; then: systemctl enable --now $UNIT"
+  fi
+}
+
+# network_repair: what brings the network back after a flush of the firewall or a restart of Open vSwitch.
+network_repair() {
+  local wrong
+  wrong=$(unit_is "$REPAIR_TIMER" LoadState=loaded UnitFileState=enabled ActiveState=active | one_line)
+  if [ -z "$wrong" ]; then
+    pass network_repair "$REPAIR_TIMER runs"
+  else
+    fail network_repair "$REPAIR_TIMER: $wrong" "run gpuaas-slice-network-baseline by hand; look at: systemctl status $REPAIR_TIMER"
   fi
 }
 
 historical_network_service() {
   local found path
   found=
-  for path in "/etc/systemd/system/$HISTORICAL.service" "/usr/local/sbin/$HISTORICAL" "/usr/local/sbin/$HISTORICAL.sh"; do
+  for path in "/etc/systemd/system/$HISTORICAL.service" "/usr/local/sbin/$HISTORICAL" "/usr/local/sbin/$HISTORICAL.sh" \
+    /usr/local/sbin/gpuaas-slice-network-baseline.sh; do
     if [ -e "$path" ] || [ -L "$path" ]; then
       found="$found${found:+; }$path"
     fi

@@ -531,10 +531,17 @@ run_changes() {
     fi
     if [ "$apply" = no ]; then
       would "$step"
-    else
-      "${step}_step"
-      steps_done="$steps_done $step"
+      continue
     fi
+    case $step in
+    shares_disabled) shares_disabled_step ;;
+    shares_unmounted) shares_unmounted_step ;;
+    still_free) still_free_step ;;
+    wiped) wiped_step ;;
+    signatures) signatures_step ;;
+    *) manifest_step ;;
+    esac
+    steps_done="$steps_done $step"
   done
 }
 
@@ -559,9 +566,9 @@ would() {
   evidence_warn SLICE_STORAGE "$1" "dry run: would $what" 'run this with --apply and --devices'
 }
 
-# note WORD...: one line of what was done, in one write. Without it a run that continues does the step again.
-note() {
-  printf '%s\n' "$*" >>"$UNFINISHED" || log_warn "cannot write $UNFINISHED"
+# note_done STEP [ID]: one line, in one write. Without it a run that continues does the step again.
+note_done() {
+  printf '%s\n' "done $*" >>"$UNFINISHED" || log_warn "cannot write $UNFINISHED"
 }
 
 # begin: what the run is about to do, in one step, before anything is changed. Kept as it is by a run that continues.
@@ -600,7 +607,7 @@ shares_disabled_step() {
   if [ -n "$left" ]; then
     fail shares_disabled "still there: $(joined "$(about "$left")")" 'look at: cat /etc/fstab; who else writes it?'
   else
-    note done shares_disabled
+    note_done shares_disabled
     pass shares_disabled 'nothing is set up to use the disks'
   fi
 }
@@ -641,7 +648,7 @@ MOUNTED
   if [ -n "$left" ]; then
     fail shares_unmounted "still mounted: $(joined "$left")" 'nothing was wiped; find out who uses it (fuser -vm PLACE), then run this again'
   else
-    note done shares_unmounted
+    note_done shares_unmounted
     pass shares_unmounted 'nothing is mounted from the disks'
   fi
 }
@@ -691,7 +698,7 @@ wiped_step() {
           'mend or replace the disk; then run this again with the same --devices'
         return 0
       fi
-      note done verified "$id"
+      note_done verified "$id"
     fi
     finished="$finished${finished:+, }${id##*/}"
   done
@@ -714,7 +721,7 @@ wipe() {
       return 0
     fi
   done
-  note done signatures_wiped "$1"
+  note_done signatures_wiped "$1"
   if [ -n "$(nvme_parts "$2" | sed 1d)" ]; then
     timeout 60 partx --delete "/dev/$2" || :
   fi
@@ -722,7 +729,7 @@ wipe() {
     printf '%s\n' "blkdiscard failed on ${1##*/} ($2): its signatures are gone, its data is not"
     return 0
   fi
-  note done discarded "$1"
+  note_done discarded "$1"
   timeout 60 blockdev --flushbufs "/dev/$2" || :
   raw "$2"
 }

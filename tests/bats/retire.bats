@@ -1,0 +1,376 @@
+# gpuaas-slice-retire with real parts: systemd, iptables, Open vSwitch; the kernel's drivers, libvirt, grub and the initramfs are played.
+# Every check is seen PASS, then with exactly its thing broken.
+# host: j22u05-after-bios
+# script: gpuaas-slice-retire
+
+load helpers
+
+SCRIPT=gpuaas-slice-retire
+CHECKS='slots bindings units dnsmasq files nat isolation bridge forwarding boot initramfs masked fstab'
+ABSENT='no_slice_services no_slice_bridge no_isolation_chain no_slice_nat no_slice_dnsmasq no_vfio_binding no_slice_domains no_masked_units'
+RULE='-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
+CHAIN=GPUAAS-SLICE-ISOLATION
+PCI=/sys/bus/pci
+DEVICE=0000:1b:00.0
+VIRSH=/run/gpuaas-lab/virsh
+RETIRED=/var/lib/gpuaas/retired
+MARKER='#gpuaas-slice-storage-disabled '
+
+setup_file() {
+    systemctl start openvswitch-switch.service
+    cp /etc/fstab /run/fstab.start
+    mkdir -p /boot/grub "$VIRSH" /usr/lib/systemd/system
+    printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' \
+        | tee /usr/lib/systemd/system/nvidia-persistenced.service >/usr/lib/systemd/system/dnsmasq.service
+    cat >/usr/local/bin/virsh <<'STANDIN'
+#!/bin/sh
+cd /run/gpuaas-lab/virsh || exit 1
+[ ! -e fail ] || exit 1
+case "$*" in
+    *'list --name --state-running'*) [ ! -e fail-running ] || exit 1; ls | sed -n 's/^running-//p' ;;
+    *list*--all*) ls | sed -n 's/^\(running\|off\)-//p' ;;
+    *) exit 1 ;;
+esac
+STANDIN
+    cat >/usr/local/bin/update-grub <<'STANDIN'
+#!/bin/sh
+GRUB_CMDLINE_LINUX=
+. /etc/default/grub
+for file in /etc/default/grub.d/*.cfg; do [ ! -e "$file" ] || . "$file"; done
+printf '\tlinux /vmlinuz root=x %s\n' "$GRUB_CMDLINE_LINUX" >/boot/grub/grub.cfg
+STANDIN
+    printf '#!/bin/sh\nls /etc/modprobe.d /etc/initramfs-tools/hooks >/boot/initrd.img-$(uname -r) 2>/dev/null\n:\n' >/usr/local/bin/update-initramfs
+    printf '#!/bin/sh\ncat "$1"\n' >/usr/local/bin/lsinitramfs
+    chmod 755 /usr/local/bin/virsh /usr/local/bin/update-grub /usr/local/bin/update-initramfs /usr/local/bin/lsinitramfs
+    shares=$(loop_disk share 2M SHARE 00000000000000aa)
+    mkfs.ext4 -q -F -O ^has_journal -U 11111111-2222-3333-4444-555555555555 "$shares"
+    udev_settle
+    export shares
+}
+
+teardown_file() {
+    loop_clean
+}
+
+# slice_mode: the host as slice mode leaves it.
+slice_mode() {
+    cp -R "$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root/." /
+    rm -rf "$RETIRED" "${VIRSH:?}"/*
+    mkdir -p /etc/udev/rules.d /var/lib/gpuaas
+    : >/etc/udev/rules.d/70-gpuaas-vfio.rules
+    printf 'dhcp-host=02:00:00:00:00:05,10.100.0.50\n' >/etc/dnsmasq.d/gpuaas-gpuaas-slice-x.conf
+    # the binding, and the script that takes it back
+    mkdir -p "$PCI/drivers/vfio-pci"
+    ln -sfn ../../../bus/pci/drivers/vfio-pci "$PCI/devices/$DEVICE/driver"
+    echo vfio-pci >"$PCI/devices/$DEVICE/driver_override"
+    cat >/usr/local/sbin/gpuaas-slice-vfio-bind <<STANDIN
+#!/bin/sh
+[ "\$*" = --release ] || exit 2
+rm "$PCI/devices/$DEVICE/driver"
+echo >"$PCI/devices/$DEVICE/driver_override"
+rm -f /etc/udev/rules.d/70-gpuaas-vfio.rules
+STANDIN
+    chmod 755 /usr/local/sbin/gpuaas-slice-*
+    systemctl daemon-reload
+    systemctl enable -q gpuaas-slice-network-baseline.service gpuaas-slice-network-repair.timer dnsmasq.service
+    systemctl start gpuaas-slice-network-repair.timer
+    systemctl mask -q nvidia-persistenced.service
+    echo nvidia-persistenced.service >/var/lib/gpuaas/masked-units
+    # the network
+    ovs-vsctl --may-exist add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
+    for command in iptables ip6tables; do
+        "$command" -w -N "$CHAIN" 2>/dev/null || "$command" -w -F "$CHAIN"
+        "$command" -w -A "$CHAIN" -j DROP
+        for jump in 'INPUT -i' 'FORWARD -i' 'FORWARD -o'; do
+            # shellcheck disable=SC2086
+            "$command" -w -C $jump ovsbr0 -j "$CHAIN" 2>/dev/null || "$command" -w -I $jump ovsbr0 -j "$CHAIN"
+        done
+    done
+    iptables -w -t nat -F POSTROUTING
+    iptables -w -t nat -A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE
+    iptables -w -t nat -A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    # boot
+    printf 'GRUB_CMDLINE_LINUX="quiet"\n' >/etc/default/grub
+    update-grub
+    update-initramfs
+    # storage
+    cp /run/fstab.start /etc/fstab
+    printf '%s\n' "${MARKER}UUID=11111111-2222-3333-4444-555555555555	/share1 ext4 defaults,nofail 0 2" \
+        "${MARKER}UUID=99999999-2222-3333-4444-555555555555 /share2 ext4 defaults 0 2" 'tmpfs /mnt tmpfs noauto 0 0' >>/etc/fstab
+}
+
+setup() {
+    slice_mode
+}
+
+teardown() {
+    [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
+    for name in systemctl iptables ip6tables ovs-vsctl sysctl mv cp sync; do rm -f "/usr/local/bin/$name"; done
+    rm -rf /etc/sysctl.d/99-other.conf /etc/fstab.gpuaas* /dev/vfio "$RETIRED"
+    [ -x /usr/local/bin/update-grub ] || chmod 755 /usr/local/bin/update-grub
+    systemctl start openvswitch-switch.service
+}
+
+# state: all that the script may change, as text.
+state() {
+    ovs-vsctl list-br
+    for command in iptables ip6tables; do "$command" -w -S; done
+    iptables -w -t nat -S
+    cat /proc/sys/net/ipv4/ip_forward /etc/fstab /boot/grub/grub.cfg "/boot/initrd.img-$(uname -r)"
+    find /etc/systemd /etc/sysctl.d /etc/dnsmasq.d /etc/modprobe.d /etc/modules-load.d /etc/default /etc/initramfs-tools /etc/udev \
+        /usr/local/sbin /var/lib/gpuaas | sort
+    systemctl show -p LoadState,ActiveState,UnitFileState nvidia-persistenced.service gpuaas-slice-network-repair.timer dnsmasq.service
+    readlink "$PCI/devices/$DEVICE/driver" || :
+}
+
+retire() {
+    run_script "$SCRIPT" "$@"
+}
+
+failures() {
+    sed -n 's/^GPUAAS_[A-Z_]* status=FAIL check=\([a-z_0-9]*\) .*/\1/p' <<<"$output" | grep -vx summary | tr '\n' ' '
+}
+
+# shadow COMMAND CODE: puts shell code before the real command ($real), as a fault would act.
+shadow() {
+    local real
+    real=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v "$1")
+    printf '#!/bin/sh\nreal=%s\n%s\nexec "$real" "$@"\n' "$real" "$2" >"/usr/local/bin/$1"
+    chmod 755 "/usr/local/bin/$1"
+}
+
+# broken CHECK DETAIL [ABSENT-CHECK]: --apply fails for this check (and for the bare-metal check that sees the same).
+broken() {
+    [ "$status" -eq 1 ] || fail "exit status $status: $output $stderr"
+    [ "$(failures)" = "$1 ${3:+$3 }" ] || fail "FAIL: $(failures): $output"
+    assert_evidence "$1" FAIL "$2"
+    [ -n "$(evidence_field "$1" remediation)" ]
+}
+
+@test "a dry run names every change and makes none; --apply makes them; the bare-metal parity passes; again, nothing is to do" {
+    before=$(state)
+    retire
+    [ "$status" -eq 3 ] || fail "$output $stderr"
+    for check in bindings units dnsmasq files nat isolation bridge forwarding boot initramfs masked; do
+        assert_evidence "$check" WARN 'dry run: would *'
+    done
+    after=$(state)
+    [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
+    retire --apply
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    for check in ${CHECKS% fstab} $ABSENT; do assert_evidence "$check" PASS; done
+    assert_evidence fstab SKIP '*/share1; *UUID=99999999*/share2'
+    [ "$(evidence_field summary status)" = PASS ]
+    # the same, seen with other eyes
+    run ! ovs-vsctl br-exists ovsbr0
+    [ -z "$(iptables -S | grep "$CHAIN")$(ip6tables -S | grep "$CHAIN")$(iptables -t nat -S | grep MASQUERADE)" ]
+    [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 0 ]
+    [ -z "$(find /etc/systemd -name 'gpuaas-slice-*')" ]
+    [ "$(systemctl is-active gpuaas-slice-network-repair.timer)" = inactive ]
+    [ "$(systemctl is-active dnsmasq.service)" = inactive ]
+    [ "$(systemctl show -p LoadState --value nvidia-persistenced.service)" = loaded ]
+    [ "$(cat /boot/grub/grub.cfg)" = $'\tlinux /vmlinuz root=x quiet' ]
+    [ ! -e "$PCI/devices/$DEVICE/driver" ]
+    # nothing is thrown away
+    for name in 'etc%default%grub.d%90-gpuaas.cfg' 'etc%dnsmasq.d%gpuaas-gpuaas-slice-x.conf' 'etc%systemd%system%gpuaas-slice-network-baseline.service' \
+        'var%lib%gpuaas%masked-units'; do
+        [ -n "$(find "$RETIRED" -name "$name.*")" ] || fail "$name is not kept"
+    done
+    grep -q "^$MARKER.*/share1" /etc/fstab
+    rm -f /etc/gpuaas/node.env
+    run_script profiles/baremetal/root/usr/local/sbin/gpuaas-slice-parity-check --final
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    before=$(state)
+    retire --apply
+    [ "$status" -eq 0 ] || fail "$output"
+    [[ $stderr == *'nothing to do'* ]]
+    [ "$(evidence_summary changes)" -eq 0 ]
+    [ "$(state)" = "$before" ]
+    retire
+    [ "$status" -eq 0 ]
+}
+
+@test "slots: refused while a guest runs or is defined, a process holds a device, or libvirt cannot be asked; nothing changes" {
+    before=$(state)
+    : >"$VIRSH/running-somebody's"
+    retire --apply
+    [ "$(evidence_field slots detail)" = "domain somebody's runs" ]
+    [ "$status" -eq 1 ]
+    for check in bindings units dnsmasq files nat isolation isolation_ipv6 bridge masked fstab; do assert_evidence "$check" SKIP 'stands on *'; done
+    mv "$VIRSH/running-somebody's" "$VIRSH/off-gpuaas-slice-7"
+    retire --apply
+    assert_evidence slots FAIL 'domain gpuaas-slice-7 is defined'
+    mv "$VIRSH/off-gpuaas-slice-7" "$VIRSH/off-other"
+    retire
+    assert_evidence slots PASS
+    for file in fail fail-running; do
+        : >"$VIRSH/$file"
+        retire --apply
+        assert_evidence slots FAIL 'libvirt cannot be asked*'
+        rm "$VIRSH/$file"
+    done
+    mkdir -p /dev/vfio
+    : >/dev/vfio/12
+    sleep 60 </dev/vfio/12 3>&- &
+    holder=$!
+    sleep 0.1
+    retire --apply
+    assert_evidence slots FAIL "passed-through devices are held by $holder (sleep)"
+    kill "$holder"
+    after=$(state)
+    [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
+}
+
+@test "bindings: a release that fails, or no script for it, leaves the host in slice mode" {
+    printf '#!/bin/sh\nexit 1\n' >/usr/local/sbin/gpuaas-slice-vfio-bind
+    retire --apply
+    [ "$status" -eq 1 ]
+    [[ $(failures) == "bindings no_slice_services "* ]]
+    assert_evidence bindings FAIL "still with vfio-pci: $DEVICE"
+    assert_evidence units SKIP 'stands on bindings*'
+    [ -e /etc/systemd/system/gpuaas-slice-network-baseline.service ]
+    rm /usr/local/sbin/gpuaas-slice-vfio-bind
+    rm "$PCI/devices/$DEVICE/driver"
+    retire
+    assert_evidence bindings FAIL "still with vfio-pci: $DEVICE"
+}
+
+@test "units, dnsmasq, files: what cannot be put away is FAIL" {
+    shadow mv 'case "$*" in *network-baseline.service*) exit 1 ;; esac'
+    retire --apply
+    assert_evidence units FAIL 'still there: /etc/systemd/system/gpuaas-slice-network-baseline.service*'
+    assert_evidence files SKIP 'stands on units*'
+    shadow mv 'case "$*" in *gpuaas-slice-x.conf*) exit 1 ;; esac'
+    retire --apply
+    broken dnsmasq 'still there: /etc/dnsmasq.d/gpuaas-gpuaas-slice-x.conf' no_slice_dnsmasq
+    slice_mode
+    shadow mv 'case "$*" in *60-gpuaas-slice.conf*) exit 1 ;; esac'
+    retire --apply
+    broken files 'still there: /etc/sysctl.d/60-gpuaas-slice.conf'
+    assert_evidence forwarding SKIP 'stands on files*'
+}
+
+@test "dnsmasq: with files of somebody else it is restarted, not stopped" {
+    rm -r /etc/systemd/system/dnsmasq.service.d
+    systemctl daemon-reload
+    systemctl start dnsmasq.service
+    slice_mode
+    printf 'port=0\n' >/etc/dnsmasq.d/other.conf
+    first=$(systemctl show -p MainPID --value dnsmasq.service)
+    retire --apply
+    rm /etc/dnsmasq.d/other.conf
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ "$(systemctl is-active dnsmasq.service)" = active ]
+    [ "$(systemctl show -p MainPID --value dnsmasq.service)" != "$first" ]
+    systemctl stop dnsmasq.service
+}
+
+@test "nat, isolation, bridge, forwarding: what stays is FAIL, what cannot be asked too" {
+    shadow iptables 'case "$*" in *" -D POSTROUTING "*) exit 0 ;; esac'
+    retire --apply
+    broken nat "*stands 2 times" no_slice_nat
+    slice_mode
+    shadow iptables 'case "$*" in *"-X GPUAAS"*) exit 0 ;; esac'
+    retire --apply
+    broken isolation "still there: -N $CHAIN" no_isolation_chain
+    slice_mode
+    shadow ip6tables 'case "$*" in *" -D FORWARD"*) exit 0 ;; esac'
+    rm /usr/local/bin/iptables
+    retire --apply
+    broken isolation_ipv6 "still there: *-A FORWARD *"
+    rm /usr/local/bin/ip6tables
+    slice_mode
+    shadow ovs-vsctl 'case "$*" in *del-br*) exit 0 ;; esac'
+    retire --apply
+    broken bridge 'ovsbr0 is still there (in the database: yes)' no_slice_bridge
+    shadow ovs-vsctl 'exit 1'
+    retire --apply
+    assert_evidence bridge FAIL 'Open vSwitch cannot be asked*'
+    rm /usr/local/bin/ovs-vsctl
+    slice_mode
+    shadow sysctl 'exit 0'
+    retire --apply
+    broken forwarding 'net.ipv4.ip_forward is 1'
+    rm /usr/local/bin/sysctl
+    printf 'net.ipv4.ip_forward = 1\n' >/etc/sysctl.d/99-other.conf
+    retire --apply
+    [ "$status" -eq 0 ]
+    assert_evidence forwarding SKIP '*/etc/sysctl.d/99-other.conf'
+    [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
+}
+
+@test "boot: a menu that stays is FAIL; arguments that somebody wrote into the main file are WARN" {
+    chmod 644 /usr/local/bin/update-grub
+    retire --apply
+    broken boot 'the boot menu still passes: *iommu=pt*'
+    chmod 755 /usr/local/bin/update-grub
+    retire
+    assert_evidence boot WARN 'dry run: would run update-grub: the boot menu still passes *iommu=pt*'
+    retire --apply
+    assert_evidence boot PASS
+    printf 'GRUB_CMDLINE_LINUX="quiet iommu=pt"\n' >/etc/default/grub
+    update-grub
+    retire --apply
+    assert_evidence boot WARN 'another file asks for arguments of slice mode: iommu=pt'
+    rm -r "$RETIRED"
+    retire --apply
+    assert_evidence boot PASS 'no boot arguments*'
+}
+
+@test "initramfs: one that still holds files is FAIL, one that cannot be read is WARN" {
+    printf '#!/bin/sh\necho etc/udev/rules.d/70-gpuaas-vfio.rules\n' >/usr/local/bin/lsinitramfs
+    retire --apply
+    printf '#!/bin/sh\ncat "$1"\n' >/usr/local/bin/lsinitramfs
+    broken initramfs '*still holds files*'
+    rm "/boot/initrd.img-$(uname -r)"
+    retire --apply
+    assert_evidence initramfs WARN '*cannot be read*'
+}
+
+@test "masked: a unit that stays masked is FAIL" {
+    shadow systemctl 'case "$*" in unmask*) exit 0 ;; esac'
+    retire --apply
+    broken masked 'still masked: nvidia-persistenced.service' no_masked_units
+    rm /usr/local/bin/systemctl
+    retire --apply
+    assert_evidence masked PASS
+    [ ! -e /var/lib/gpuaas/masked-units ]
+}
+
+@test "fstab: on request the entries come back whose file system is there, as they were; the others stay, WARN" {
+    retire --restore-fstab
+    assert_evidence fstab WARN 'dry run: would take back the fstab entries of UUID=11111111-*at /share1'
+    before=$(cat /etc/fstab)
+    shadow mv 'case "$*" in */etc/fstab) exit 1 ;; esac'
+    retire --apply --restore-fstab
+    rm /usr/local/bin/mv
+    broken fstab 'still disabled: UUID=11111111-2222-3333-4444-555555555555 at /share1'
+    [ "$(cat /etc/fstab)" = "$before" ]
+    [ ! -e /etc/fstab.gpuaas-new ]
+    retire --apply --restore-fstab
+    [ "$status" -eq 0 ]
+    assert_evidence fstab WARN 'their file systems are not there*UUID=99999999-2222-3333-4444-555555555555 at /share2'
+    [ "$(sed "s/^$MARKER\(.*share1.*\)/\1/" <<<"$before")" = "$(cat /etc/fstab)" ]
+    [ -n "$(find /etc -maxdepth 1 -name 'fstab.gpuaas-slice-retire-backup-*')" ]
+    sed -i /share2/d /etc/fstab
+    retire --apply --restore-fstab
+    assert_evidence fstab PASS 'no entry is disabled'
+    printf '%s\n' "$MARKER$shares /share3 ext4 defaults 0 2" >>/etc/fstab
+    retire --apply --restore-fstab
+    assert_evidence fstab PASS 'all entries are back*'
+}
+
+@test "arguments and host: help, an unknown one, not root; none of it changes anything" {
+    before=$(state)
+    retire --help
+    [ "$status" -eq 0 ]
+    [[ $output == *--apply*--restore-fstab* ]]
+    retire --aply
+    [ "$status" -eq 2 ]
+    path=$(script_path "$SCRIPT")
+    run setpriv --reuid 65534 --clear-groups dash "$path" --apply
+    [ "$status" -eq 1 ]
+    [[ $output == *'must run as root'* ]]
+    [ "$(state)" = "$before" ]
+}
