@@ -11,6 +11,7 @@ import difflib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .registry import Attribute, Kind, Registry, Value
@@ -134,8 +135,8 @@ def find(name: str, registry: Registry, vendor: Vendor, present: Container[str])
 
 def _find_logical(name: Logical, registry: Registry, vendor: Vendor, present: Container[str]) -> Found | Missing:
     here = [attribute for attribute in registry.attributes.values() if attribute.name in present]
-    for known in _NAMES.get(vendor, {}).get(name, "").split():
-        found = [a for a in here if _plain(known) in {_plain(a.name), _plain(_HASH.sub("", a.name))}]
+    for known in map(_plain, known_names(name, vendor)):
+        found = [a for a in here if _plain(a.name).startswith(known) and known in _forms(a.name)]
         if len(found) == 1:
             return Found(found[0])
     titles = set(_TITLES[name].split())
@@ -145,10 +146,16 @@ def _find_logical(name: Logical, registry: Registry, vendor: Vendor, present: Co
     return Missing(tuple(sorted(a.name for a in found)))
 
 
+def _forms(name: str) -> tuple[str, str]:
+    """A name, and without the hash that Supermicro appends."""
+    return _plain(name), _plain(_HASH.sub("", name))
+
+
 def _listed(registry: Registry, present: Container[str]) -> list[str]:
     return [name for name in registry.attributes if name in present]
 
 
+@lru_cache(maxsize=16384)  # a fleet asks for the same few thousand names and titles again and again
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.casefold())
 

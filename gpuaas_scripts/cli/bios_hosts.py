@@ -59,6 +59,8 @@ class Hosts:
 
 def from_environment(choice: Choice) -> Hosts:
     """The one host of IDRAC_HOST. Raises GpuaasError for what is not set."""
+    if choice.backend == "racadm" and choice.via == "ssh":
+        raise GpuaasError("--racadm-via ssh needs --site: IDRAC_HOST is a BMC, and no server to log in to")
     missing = [name for name in (HOST, USER, PASSWORD) if not os.environ.get(name)]
     if missing and choice.backend == "racadm" and choice.via == "local":
         missing = []
@@ -71,7 +73,7 @@ def from_environment(choice: Choice) -> Hosts:
     target = Target(
         address, address, os.environ.get(USER, ""), Secret(os.environ.get(PASSWORD, "")), _tls(choice), _limits(choice)
     )
-    return Hosts((Host(target, choice.attributes, address),))
+    return Hosts((Host(target, choice.attributes),))
 
 
 def from_site(site: Site, choice: Choice) -> Hosts:

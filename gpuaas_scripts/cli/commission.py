@@ -90,6 +90,7 @@ async def _commission(
     watching: Watching,
 ) -> int:
     from ..maas import commission
+    from .judging import not_uploaded
     from .nodes import machine_of, refuse, send_once
 
     machine = await machine_of(session, node)
@@ -97,6 +98,8 @@ async def _commission(
     made = commission.plan(site.name, held, machine, scripts, given)
     console.info(f"{node.name} ({machine.system_id}), {machine.status_name}")
     _show(console, made, keeps)
+    for name in not_uploaded(site, held, [name for name in site.file.scripts if name in made.runs]):
+        console.warning(f"MAAS holds {name} other than it is rendered: gpuaas-gen upload --site {site.name} --dry-run")
     refuse(f"{node.name} is not commissioned", made.problems)
     if dry_run:
         console.info("nothing was done (--dry-run)")

@@ -134,7 +134,10 @@ def _host(node: Node, address: str | None, user: str, ssh: str | None, watching:
         )
     if where.startswith("-") or user.startswith("-"):
         raise click.UsageError("an address or user must not begin with '-'")
-    words = tuple(shlex.split(ssh)) if ssh else SSH
+    try:
+        words = SSH if ssh is None else tuple(shlex.split(ssh))
+    except ValueError as error:
+        raise click.UsageError(f"--ssh is no command line: {error}") from None
     if not words:
         raise click.UsageError("--ssh is empty")
     return Host(words, f"{user}@{where}", node.parity)
@@ -202,5 +205,4 @@ async def _watch(
             hint="MAAS's installation output of the machine says why",
             exit_code=ExitCode.REMOTE,
         )
-    console.info(f"{node.name}: MAAS says Deployed: handed over, unproven")
-    return await until_proven(console, node.name, host, watching)
+    return await until_proven(console, node.name, machine.hostname, host, watching)

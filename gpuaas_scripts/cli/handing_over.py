@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from .watching import Watching
 
 
-async def until_proven(console: Console, name: str, host: Host, watching: Watching) -> int:
-    """Look until the host is proven; each change is told.
+async def until_proven(console: Console, name: str, hostname: str, host: Host, watching: Watching) -> int:
+    """Look until the host, which must be called `hostname`, is proven; each change is told.
 
     Raises GpuaasError, with what is wrong: exit code 1 when the host failed or its checks do, 4 when it gave no
     answer until the patience was over.
     """
-    handover = Handover()
+    handover = Handover(hostname)
     end = time.monotonic() + watching.patience_s
     said = ""
     while True:

@@ -119,6 +119,7 @@ async def compare(session: MaasSession, repository: Repository, choice: Choice) 
     """Read MAAS and compare it with the repository. Raises MaasError, StateError, GpuaasError (unknown script)."""
     held = await read(session, repository)
     found = compared(session, repository, choice, held, "")
+    _require_known(found, repository)
     return compared(session, repository, choice, held, commit_of(repository)) if found.requests else found
 
 
@@ -126,7 +127,7 @@ def compared(session: MaasSession, repository: Repository, choice: Choice, held:
     """Compare what MAAS holds with the repository."""
     found = scripts.plan(repository.site, commit, repository.scripts, held.scripts)
     kept = tuple(item for item in found.prune if item.held.name not in repository.withheld)
-    found = _limited(replace(found, prune=kept), repository, choice.names)
+    found = _limited(replace(found, prune=kept), choice.names)
     nodes = () if choice.names else repository.nodes
     return Compared(
         shown_url(session.connection),
@@ -138,21 +139,26 @@ def compared(session: MaasSession, repository: Repository, choice: Choice, held:
     )
 
 
-def _limited(plan: UploadPlan, repository: Repository, names: Sequence[str]) -> UploadPlan:
-    """Only the scripts that were named."""
+def _limited(plan: UploadPlan, names: Sequence[str]) -> UploadPlan:
+    """Only the scripts that were named; all without names."""
     if not names:
         return plan
-    from ..config.check import suggestion
-
-    known = {change.name for change in plan.changes} | {item.held.name for item in plan.prune}
-    for name in names:
-        if name in repository.withheld:
-            keys = ", ".join(repository.withheld[name])
-            raise GpuaasError(f"script {name} is withheld; missing: {keys}", hint="set the approved values, and render")
-        if name not in known:
-            raise GpuaasError(f"site {repository.site} has no script {name!r}", hint=suggestion(name, sorted(known)))
     return replace(
         plan,
         changes=tuple(change for change in plan.changes if change.name in names),
         prune=tuple(item for item in plan.prune if item.held.name in names),
     )
+
+
+def _require_known(found: Compared, repository: Repository) -> None:
+    """A GpuaasError for a script that was named and is neither the site's nor left over from it."""
+    from ..config.check import suggestion
+
+    there = {change.name for change in found.scripts.changes} | {item.held.name for item in found.scripts.prune}
+    for name in found.choice.names:
+        if name in repository.withheld:
+            keys = ", ".join(repository.withheld[name])
+            raise GpuaasError(f"script {name} is withheld; missing: {keys}", hint="set the approved values, and render")
+        if name not in there:
+            known = sorted(script.name for script in repository.scripts)
+            raise GpuaasError(f"site {repository.site} has no script {name!r}", hint=suggestion(name, known))

@@ -78,14 +78,8 @@ async def wait_while(
     patience is over, MaasError for what does not pass by itself.
     """
     end = time.monotonic() + watching.patience_s
-    said = f"{machine.status_name} {machine.message}"
+    said = _told(machine)
     while machine.status in busy:
-        if time.monotonic() >= end:
-            raise GpuaasError(
-                f"{machine.hostname} is still in state {machine.status_name} after {watching.patience_s:g} s",
-                hint="it goes on in MAAS; look there, or wait longer with --patience",
-                exit_code=ExitCode.REMOTE,
-            )
         await asyncio.sleep(watching.interval_s)
         try:
             machine = await read_machine(session, machine.system_id)
@@ -93,10 +87,19 @@ async def wait_while(
             if error.trouble not in _PASSING:
                 raise
             tell(f"{error}; asking again")
-            continue
-        new = f"{machine.status_name} {machine.message}"
-        if new != said:
-            shown = f" ({machine.message})" if machine.message not in ("", machine.status_name) else ""
-            tell(f"{machine.hostname}: {machine.status_name}{shown}")
-            said = new
+        if _told(machine) != said:
+            said = _told(machine)
+            tell(said)
+        if machine.status in busy and time.monotonic() >= end:
+            raise GpuaasError(
+                f"{machine.hostname} is still in state {machine.status_name} after {watching.patience_s:g} s",
+                hint="it goes on in MAAS; look there, or wait longer with --patience",
+                exit_code=ExitCode.REMOTE,
+            )
     return machine
+
+
+def _told(machine: Machine) -> str:
+    """The machine's state in one line, with MAAS's message where it says more."""
+    more = f" ({machine.message})" if machine.message not in ("", machine.status_name) else ""
+    return f"{machine.hostname}: {machine.state}{more}"

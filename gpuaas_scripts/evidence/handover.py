@@ -1,8 +1,8 @@
 """Whether a deployed host is what it should be, from looks at it one after the other. Pure.
 
 MAAS says Deployed when cloud-init asked for its user data; what became of it nobody has seen then. A host is
-proven when cloud-init is done, the system is up, it did not reboot more than once, and its parity check says
-`failures=0`.
+proven when cloud-init is done, it has its name, the system is up, it did not reboot more than once, and its parity
+check says `failures=0`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ class Stage(StrEnum):
 class Look:
     """One look at a host; '' and None where it did not say.
 
-    `boot` is the kernel's boot id, `cloud` cloud-init's status with its `cloud_errors`, `system` what `systemctl
-    is-system-running` says, `parity` the parity check's output as evidence with the check's exit status and the
-    last line that it said to people.
+    `boot` is the kernel's boot id, `hostname` its name without a domain, `cloud` cloud-init's status with its
+    `cloud_errors`, `system` what `systemctl is-system-running` says, `parity` the parity check's output as evidence
+    with the check's exit status and the last line that it said to people.
     `problem` says why it could not be looked at.
     """
 
     boot: str = ""
+    hostname: str = ""
     cloud: str = ""
     cloud_errors: tuple[str, ...] = ()
     system: str = ""
@@ -57,8 +58,9 @@ class Step:
 
 @dataclass(slots=True)
 class Handover:
-    """The looks at one host so far."""
+    """The looks at one host so far. `hostname` is the name that it must have."""
 
+    hostname: str
     boots: list[str] = field(default_factory=list)
     last: Look = field(default_factory=Look)
 
@@ -81,6 +83,8 @@ class Handover:
             return Step(Stage.FAILED, f"cloud-init failed: {said}")
         if look.cloud != "done":
             return Step(Stage.WAITING, f"cloud-init: {look.cloud or 'no answer'}")
+        if look.hostname != self.hostname:
+            return Step(Stage.FAILED, f"this is {look.hostname or 'a host without a name'}, not {self.hostname}")
         if look.system not in _UP:
             return Step(Stage.WAITING, f"system: {look.system or 'no answer'}")
         return self._parity(look)

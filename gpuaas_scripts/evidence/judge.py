@@ -23,7 +23,7 @@ CUT_OFF = 70
 
 
 class Outcome(StrEnum):
-    """What MAAS says became of a run. GONE: MAAS has a word that is not known here."""
+    """What MAAS says became of a run. OTHER: a status that is not known here."""
 
     PENDING = "pending"
     RUNNING = "running"

@@ -69,10 +69,8 @@ _HINTS: dict[Trouble, str] = {
     Trouble.NOT_FOUND: "does this firmware offer it? Is the host's inventory collected?",
 }
 
-_FINDINGS = {
-    *(Trouble.LOCKDOWN, Trouble.JOB_EXISTS, Trouble.NOTHING_PENDING),
-    *(Trouble.BAD_VALUE, Trouble.READ_ONLY, Trouble.MOVED),
-}
+_BLOCKS = (Trouble.LOCKDOWN, Trouble.JOB_EXISTS, Trouble.NOTHING_PENDING)
+_FINDINGS = {*_BLOCKS, Trouble.BAD_VALUE, Trouble.READ_ONLY, Trouble.MOVED}
 
 
 class BmcError(GpuaasError):

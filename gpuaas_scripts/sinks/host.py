@@ -17,7 +17,7 @@ SSH = (
 )
 """Never asks; takes the key of a host that it meets for the first time, and refuses a changed one."""
 
-_BOOT = "cat /proc/sys/kernel/random/boot_id"
+_BOOT = "cat /proc/sys/kernel/random/boot_id && uname -n"
 _CLOUD = "cloud-init status --format json"
 _SYSTEM = "systemctl is-system-running"
 _NO_LOGIN = 255
@@ -41,20 +41,23 @@ class Host:
         """Ask everything that can be asked now. Never raises for a host that does not answer: `problem` says why."""
         try:
             boot = self._ask(_BOOT)
-            if boot.returncode == _NO_LOGIN:
-                return Look(problem=f"ssh: {clean(_last_line(boot.stderr)) or 'no login'}")
-            found = Look(boot=boot.stdout.strip())
+            if boot.returncode != 0:
+                said = clean(_last_line(boot.stderr)) or f"exit status {boot.returncode}"
+                return Look(problem=f"ssh: {said}")
+            id_, _, name = boot.stdout.strip().partition("\n")
+            hostname = clean(name.strip().split(".")[0])
             cloud, errors = _cloud(self._ask(_CLOUD))
             system = self._ask(_SYSTEM).stdout.strip()
             if cloud != "done" or errors:
-                return Look(found.boot, cloud, errors, system)
+                return Look(id_, hostname, cloud, errors, system)
             done = self._ask(f"sudo -n {self.parity}", self.parity_timeout_s)
         except CommandError as error:
             return Look(problem=str(error).splitlines()[0])
         if done.returncode == _NO_LOGIN:
             return Look(problem=f"ssh: {clean(_last_line(done.stderr)) or 'connection lost'}")
         report = parse(done.stdout)
-        return Look(found.boot, cloud, errors, system, report, done.returncode, clean(_last_line(done.stderr)))
+        said = clean(_last_line(done.stderr))
+        return Look(id_, hostname, cloud, errors, system, report, done.returncode, said)
 
     def _ask(self, command: str, timeout_s: float | None = None) -> Completed:
         words = [*self.ssh, self.target, command]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from ..bios.messages import Judged, Meaning, Message
+from ..bios.registry import BiosError
 from ..bios.state import ApplyTime, Documents, Job, capabilities, parse_job, read_state
 from .bmc import Answer, BmcError, Fate, Host, Reading, Reset, Schedule, Target, Trouble, Watch
 from .redfish_find import Places, find_places, inner, read_registry, target_of
 from .redfish_host import read_host, reset_type
-from .redfish_http import Document, RedfishSession, link
+from .redfish_http import Document, RedfishSession, link, unusable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,7 +70,10 @@ class RedfishBmc:
             model=places.model,
             bios_version=places.bios_version,
         )
-        return Reading(self._registry, read_state(documents, self._registry, asked), etag)
+        try:
+            return Reading(self._registry, read_state(documents, self._registry, asked), etag)
+        except BiosError as error:
+            raise unusable(self.target.label, error) from None
 
     async def jobs(self) -> tuple[Job, ...]:
         """All jobs that the BMC knows, see `Bmc.jobs`."""
@@ -88,7 +92,7 @@ class RedfishBmc:
             for entry in listed if isinstance(listed, list) else []:
                 whole = isinstance(entry, dict) and "Id" in entry
                 document = entry if whole else await self._session.get(link({"m": entry}, "m"))
-                found.append(parse_job(document))
+                found.append(self._parse_job(document))
             following = page.get("Members@odata.nextLink")
             path, query = (following if isinstance(following, str) else ""), None
         return tuple(found)
@@ -99,7 +103,7 @@ class RedfishBmc:
         if not places.jobs:
             return None
         try:
-            return parse_job(await self._session.get(f"{places.jobs}/{id_}"))
+            return self._parse_job(await self._session.get(f"{places.jobs}/{id_}"))
         except BmcError as error:
             if error.trouble is Trouble.NOT_FOUND:
                 return None
@@ -155,6 +159,12 @@ class RedfishBmc:
             return await self._session.drop(location)
         except BmcError:
             return False
+
+    def _parse_job(self, document: object) -> Job:
+        try:
+            return parse_job(document)
+        except BiosError as error:
+            raise unusable(self.target.label, error) from None
 
     async def _find(self) -> Places:
         if self._places is None:

@@ -91,7 +91,7 @@ class RedfishSession:
                 if error.trouble is not Trouble.LOST and not (error.trouble is Trouble.UNREACHABLE and self._token):
                     break
             except BiosError as error:
-                last = error
+                last = unusable(what, error)
             except (ValueError, RecursionError):
                 last = BmcError(Trouble.NOT_A_BMC, f"{what}: the answer is no JSON, or cut off")
         raise last or AssertionError("at least one attempt")
@@ -230,6 +230,11 @@ class RedfishSession:
 
     def _no_bmc(self, what: str, reply: Reply) -> BmcError:
         return BmcError(Trouble.NOT_A_BMC, f"{what}: answered with status {reply.status}, which no BMC does here")
+
+
+def unusable(what: str, error: BiosError) -> BmcError:
+    """The error for an answer of the wrong shape; `what` names the BMC."""
+    return BmcError(Trouble.NOT_A_BMC, f"{what}: {error}", hint=error.hint or "is the BMC's firmware up to date?")
 
 
 def link(holder: object, name: str) -> str:

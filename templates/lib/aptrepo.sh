@@ -100,7 +100,7 @@ aptrepo_update() {
       ;;
     *) ;;
     esac
-    aptrepo_problem="apt-get update of the repository failed: $(printf '%s\n' "$said" | awk '/^(E|Err|W):/' | head -n 3)"
+    aptrepo_problem="apt-get update of the repository failed: $(printf '%s\n' "$said" | awk '/^(E|Err|W):/ || /^  /' | head -n 4)"
     return 1
   done
 }

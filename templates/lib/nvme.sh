@@ -58,6 +58,12 @@ nvme_pci_address() {
   printf '%s\n' "$value"
 }
 
+# nvme_links: prints "target path" of every nvme-eui.* link in /dev/disk/by-id: for a walk over many devices.
+# shellcheck disable=SC2329 # not every script walks over many
+nvme_links() {
+  find /dev/disk/by-id -maxdepth 1 -name 'nvme-eui.*' -printf '%l %p\n'
+}
+
 # nvme_by_id NAME: prints the nvme-eui.* path in /dev/disk/by-id that leads to the device. Returns 1 when none does.
 nvme_by_id() {
   local path target
@@ -95,7 +101,10 @@ nvme_part_path() {
 nvme_holders() {
   local part folder path
   nvme_parts "$1" | while IFS= read -r part; do
-    folder=$(nvme_part_path "$1" "$part")
+    folder=/sys/block/$1
+    if [ "$part" != "$1" ]; then
+      folder=$folder/$part
+    fi
     for path in "$folder/holders"/*; do
       if [ -e "$path" ] || [ -L "$path" ]; then
         printf '%s:%s\n' "$part" "${path##*/}"
@@ -108,16 +117,32 @@ nvme_holders() {
 # children by device number: a question for the parent alone misses mounted children. Reads the view of
 # process 1, which a unit's own mount namespace cannot hide.
 nvme_mounts() {
-  local part folder number
+  local part number
   nvme_parts "$1" | while IFS= read -r part; do
-    folder=$(nvme_part_path "$1" "$part")
-    number=
-    if [ -r "$folder/dev" ]; then
-      read -r number <"$folder/dev" || :
+    number=none
+    if [ "$part" = "$1" ] && [ -r "/sys/block/$1/dev" ]; then
+      read -r number <"/sys/block/$1/dev" || :
+    elif [ -r "/sys/block/$1/$part/dev" ]; then
+      read -r number <"/sys/block/$1/$part/dev" || :
     fi
-    awk -v part="$part" -v number="$number" '$3 == number { print part ":" $5 }' /proc/1/mountinfo
-    awk -v part="$part" '$1 == "/dev/" part { print part ":swap" }' /proc/swaps
+    nvme_places "$part" "$number"
   done
+}
+
+# nvme_places NAME NUMBER: prints the mounts of a device number and the swap on a device of that name.
+nvme_places() {
+  local device place rest
+  # fields of mountinfo: mount, parent, device number, root, place; the place keeps its backslash escapes
+  while read -r _ _ device _ place rest; do
+    if [ "$device" = "$2" ]; then
+      printf '%s:%s\n' "$1" "$place"
+    fi
+  done </proc/1/mountinfo
+  while read -r device rest; do
+    if [ "$device" = "/dev/$1" ]; then
+      printf '%s:swap\n' "$1"
+    fi
+  done </proc/swaps
 }
 
 # nvme_signatures DISK: prints what signatures the disk and its partitions carry, as name:type. Read-only. Returns 1

@@ -130,10 +130,11 @@ parity_elsewhere() {
     return 4
     ;;
   esac
-  path=$2
-  if [ -n "$parity_area" ]; then
-    path=
-  fi
+  path=
+  case ,${parity_area:-api}, in
+  *,api,*) path=$2 ;;
+  *) ;;
+  esac
   parity_begin ${path:+api_topology}
   while IFS= read -r line; do
     if ! evidence_adopt "$line"; then

@@ -36,6 +36,54 @@ pci_find() {
   done
 }
 
+# pci_scan: reads all devices once; pci_found then finds in what was read. For scripts that ask for many IDs. Sets
+# pci_scanned, "address vendor:device" a line, without virtual functions.
+# shellcheck disable=SC2329 # not every script asks for many
+pci_scan() {
+  local path
+  pci_scanned=
+  for path in /sys/bus/pci/devices/*; do
+    if ! [ -e "$path/vendor" ] || [ -L "$path/physfn" ]; then
+      continue
+    fi
+    pci_id "${path##*/}"
+    pci_scanned="$pci_scanned${path##*/} $pci_value
+"
+  done
+}
+
+# pci_found IDS: sets pci_value to the addresses, separated by blanks, of the scanned devices with one of IDS, and pci_count
+# to their number.
+# shellcheck disable=SC2329 # goes with pci_scan
+pci_found() {
+  local address id
+  pci_value=
+  pci_count=0
+  while read -r address id; do
+    case ",$1," in
+    *",${id:-none},"*)
+      pci_value="$pci_value $address"
+      pci_count=$((pci_count + 1))
+      ;;
+    *) ;;
+    esac
+  done <<SCANNED
+$pci_scanned
+SCANNED
+  pci_value=${pci_value# }
+}
+
+# pci_drivers ADDRESS...: prints "path driver" of each device that has a driver; one process for all.
+# shellcheck disable=SC2329 # not every script asks for many
+pci_drivers() {
+  local address
+  for address; do
+    shift
+    set -- "$@" "/sys/bus/pci/devices/$address/driver"
+  done
+  find "$@" -maxdepth 0 -printf '%h %l\n' 2>/dev/null
+}
+
 # pci_driver ADDRESS: prints the driver that the device is bound to, or "none".
 pci_driver() {
   local driver

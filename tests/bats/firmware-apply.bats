@@ -195,6 +195,39 @@ s["groups"]["ProcSettings"]["LogicalProc"]["pending"] = "Disabled"'
     assert_evidence foreign_pending FAIL
 }
 
+# queue ROW...: what racadm shows of jobs "id|name|status|message".
+queue() {
+    local id name status message
+    printf '%s\n' '-------------------------JOB QUEUE------------------------'
+    while IFS='|' read -r id name status message; do
+        printf '[Job ID=%s]\nJob Name=%s\nStatus=%s\nMessage=[%s]\nPercent Complete=[9]\n' "$id" "$name" "$status" "$message"
+    done < <(printf '%s\n' "$@")
+}
+
+@test "after the restart: the newest BIOS job counts, a message or an answer that is not known is WARN" {
+    export HAS_STARTED=True
+    change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name]["value"] = "Enabled"'
+    odd "case \"\$*\" in 'jobqueue view') cat '$BATS_TEST_TMPDIR/queue'; exit 0 ;; esac"
+    old='JID_9|Configure: BIOS.Setup.1-1|Failed|PR21: Job failed.'
+    new='JID_10|Configure: BIOS.Setup.1-1|Completed|PR19: Job completed successfully.'
+    for order in "$old;$new" "$new;$old"; do
+        queue "${order%;*}" "${order#*;}" 'JID_99|Firmware Update: x|Completed|RED: y' >"$BATS_TEST_TMPDIR/queue"
+        apply
+        [ "$status" -eq 0 ] || fail "$output"
+        assert_evidence bios_job PASS 'job JID_10: Completed: PR19*'
+        [ "$(evidence_field summary status)" = PASS ]
+    done
+    queue "${new/PR19/XY7}" >"$BATS_TEST_TMPDIR/queue"
+    apply
+    assert_evidence bios_job WARN '*not known: XY7*'
+    # a queue that cannot be read while the job is awaited
+    queue "${new/Completed/Running}" >"$BATS_TEST_TMPDIR/queue"
+    odd "case \"\$*\" in 'jobqueue view') cat '$BATS_TEST_TMPDIR/queue'; echo oops >'$BATS_TEST_TMPDIR/queue'; exit 0 ;; esac"
+    apply
+    assert_evidence bios_job WARN 'racadm gives no known answer about job JID_10'
+    assert_evidence bios_settings PASS
+}
+
 @test "every setting right: PASS, nothing written" {
     change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name]["value"] = "Enabled"'
     apply

@@ -245,7 +245,7 @@ switch() {
     parity --final --area host
     [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr == *'give one of the two'* ]]
     parity --area host,other
-    [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr == *'--area other: must be of host,fabric,network,guest,storage'* ]]
+    [ "$status" -eq 2 ] && [ -z "$output" ] && [[ $stderr == *'--area other: must be of host,fabric,network,guest,storage,api'* ]]
 }
 
 @test "--json: the same as one document" {
@@ -844,19 +844,21 @@ GOOD='{"data": {"topology": {"status": "completed", "candidate_summary": {"slots
     [ -s /run/curl-calls ]
     ! grep -q s3cret /run/curl-calls || fail "$(cat /run/curl-calls)"
     [[ $output$stderr != *s3cret* ]]
+    # it only reads: no slot is marked schedulable
+    ! grep -qE -- '(^| )(-X|--request|-d|--data[a-z-]*|--json|-T|--upload-file)' /run/curl-calls || fail "$(cat /run/curl-calls)"
     # the node's own id, where none is given
     node_env GPUAAS_NODE_ID node-1
-    parity --api-base http://127.0.0.1:8080 --api-token-file /run/token
+    parity --area api --api-base http://127.0.0.1:8080 --api-token-file /run/token
     check_is api_topology PASS
 }
 
 @test "api_topology: blockers, and a discovery that is not completed, are FAIL" {
     control_plane 200 '{"status": "completed", "candidate_summary": {"blockers": ["nat_missing", {"code": "x y"}]}}'
-    asked
+    asked --area api
     only_fails api_topology
     check_is api_topology FAIL 'blockers: nat_missing; *x y*'
     control_plane 200 '{"status": "running", "candidate_summary": {"blockers": []}}'
-    asked
+    asked --area api
     only_fails api_topology
     check_is api_topology FAIL "*'running', not completed"
 }
@@ -869,23 +871,23 @@ GOOD='{"data": {"topology": {"status": "completed", "candidate_summary": {"slots
         [[ $output$stderr != *s3cret* ]]
     }
     control_plane 200 '{"status": "completed", "candidate_summary": {"blockers": null}}'
-    asked
+    asked --area api
     warned 'the answer holds no topology evidence*'
     control_plane 200 '<html>completed</html>'
-    asked
+    asked --area api
     warned 'the answer holds no topology evidence*'
     control_plane 503 "$GOOD"
-    asked
+    asked --area api
     warned '*503*'
     printf 'other-token\n' >/run/token
-    parity --api-base http://127.0.0.1:8080 --api-token-file /run/token --node-id node-1
+    parity --area api --api-base http://127.0.0.1:8080 --api-token-file /run/token --node-id node-1
     warned '*401*'
-    parity --api-base http://127.0.0.1:8080 --api-token-file /run/no-such-file --node-id node-1
+    parity --area api --api-base http://127.0.0.1:8080 --api-token-file /run/no-such-file --node-id node-1
     warned 'the token file cannot be read'
     printf 's3cret "token\n' >/run/token
-    parity --api-base http://127.0.0.1:8080 --api-token-file /run/token --node-id node-1
+    parity --area api --api-base http://127.0.0.1:8080 --api-token-file /run/token --node-id node-1
     warned 'the token file does not hold*'
-    parity --api-base http://127.0.0.1:8080
+    parity --area api --api-base http://127.0.0.1:8080
     warned '*for want of --api-token-file --node-id'
 }
 
@@ -921,6 +923,20 @@ ssh_up() {
     [ "$status" -eq 1 ]
     [ "$(jq -r '.checks[] | select(.status == "FAIL") | .check' <<<"$output")" = nat ]
     [ "$(jq -r .summary.skipped <<<"$output")" = 1 ]
+}
+
+@test "--host: areas: the control plane is asked from here, and only where it was asked for" {
+    ssh_up
+    control_plane 200 "$GOOD"
+    asked --host 127.0.0.1 --user root --area storage,api
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    check_is api_topology PASS
+    check_is libvirt PASS
+    [[ ${lines[-1]} == *' checks=5 skipped=0 failures=0 warnings=0' ]]
+    asked --host 127.0.0.1 --user root --area storage
+    [[ $output != *api_topology* ]]
+    parity --area api --no-api
+    [ "$status" -eq 2 ] && [ -z "$output" ]
 }
 
 @test "--host: no login, no sudo, an answer that is cut off: exit status 4 and no verdict" {

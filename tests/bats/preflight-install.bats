@@ -75,6 +75,7 @@ sign() {
 serve() {
     (cd "$WEB/www" && exec python3 -c 'import http.server, ssl, sys
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
     def log_message(self, *_): pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 443), Quiet)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -99,7 +100,7 @@ setup() {
 teardown() {
     dpkg --purge srvadmin-idracadm8 >/dev/null 2>&1 || true
     rm -f /etc/apt/sources.list.d/gpuaas-racadm.list /usr/share/keyrings/gpuaas-racadm.gpg
-    rm -rf /var/lib/apt/lists/*dell* /usr/local/bin/curl /usr/local/bin/gpg
+    rm -rf /var/cache/apt/archives/srvadmin* /var/lib/apt/lists/*dell* /usr/local/bin/curl /usr/local/bin/gpg
 }
 
 # pinned FINGERPRINT [SED]: the script as it is rendered for a class with that fingerprint (and further changed).

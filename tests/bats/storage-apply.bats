@@ -285,11 +285,27 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     same "$OS" "$OTHER"
 }
 
+@test "a partition that the kernel keeps though its table is gone is taken away, or seen" {
+    shadow wipefs 'case "$*" in *--all*'"$ONE"') "$real" "$@"; addpart '"$ONE"' 1 34 4096; exit ;; esac'
+    transition --apply --devices "$ID_ONE"
+    [ "$status" -eq 0 ] || fail "$output"
+    is_raw "$ONE"
+    rm -r /var/log/gpuaas
+    shadow partx 'case "$*" in *--delete*) exit 0 ;; esac'
+    transition --apply --devices "$ID_ONE"
+    stopped wiped "${ONE##*/} still has partitions: ${ONE##*/}p1; wiped before: none; the others were not touched"
+    delpart "$ONE" 1
+}
+
 @test "somebody writes to a wiped disk before the end; a run that continues wipes it again" {
     shadow blkdiscard 'case "$*" in *'"$THREE"') mkfs.ext4 -q -F '"$ONE"' >/dev/null 2>&1 ;; esac'
     apply_all
     stopped signatures "${ONE##*/} still has signatures: ${ONE##*/}:ext4"
+    shadow blkdiscard 'case "$*" in *'"$ONE"') rm '"$BY_ID/$ID_THREE"' ;; esac'
+    apply_all
+    stopped signatures "$ID_THREE is gone"
     unshadow
+    udev_settle
     apply_all
     [ "$status" -eq 0 ] || fail "$output"
     is_raw "$ONE" "$TWO" "$THREE"

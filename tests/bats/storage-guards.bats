@@ -517,6 +517,14 @@ end_background() {
     umount /share2
 }
 
+@test "mounts, swap: when the kernel's answer is missing, nothing is wiped" {
+    shadow stat 'case "$*" in *ns/mnt*) exit 0 ;; esac'
+    refused mounts 'the mounts of the processes cannot be read'
+    rm /usr/local/bin/stat
+    shadow awk 'case "$*" in *proc/swaps*) exit 2 ;; esac'
+    refused swap '/proc/swaps cannot be read'
+}
+
 @test "users: when the processes cannot be looked at, nothing is wiped" {
     shadow find 'case "$*" in /proc*) exit 0 ;; esac'
     refused users 'the open files of the processes cannot be read'

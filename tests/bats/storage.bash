@@ -139,7 +139,7 @@ shadow() {
 
 unshadow() {
     local name
-    for name in wipefs blkdiscard umount systemctl cp mv perl partx blockdev sync flock find sha256sum; do
+    for name in wipefs blkdiscard umount systemctl cp mv partx sync find stat awk; do
         rm -f "/usr/local/bin/$name"
     done
 }

@@ -62,21 +62,21 @@ def test_a_host_that_is_right_is_proven(machine: Container) -> None:
     look = host(machine).look()
     assert look.problem == ""
     assert look.boot == machine.read("/proc/sys/kernel/random/boot_id").strip()
-    assert (look.cloud, look.cloud_errors) == ("done", ())
+    assert (look.hostname, look.cloud, look.cloud_errors) == ("handover", "done", ())
     assert look.system in ("running", "degraded")
-    step = Handover().take(look)
+    step = Handover("handover").take(look)
     assert (step.stage, step.text) == (Stage.PROVEN, "parity: failures=0 warnings=0")
 
 
 def test_a_host_whose_parity_fails_is_not(machine: Container) -> None:
     parity(machine, "FAIL", 1)
-    step = Handover().take(host(machine).look())
+    step = Handover("handover").take(host(machine).look())
     assert (step.stage, step.text) == (Stage.WAITING, "parity: failures=1 warnings=0: ovs_bridge")
 
 
 def test_a_host_without_the_check_is_not(machine: Container) -> None:
     machine.exec(["rm", "-f", PARITY])
-    step = Handover().take(host(machine).look())
+    step = Handover("handover").take(host(machine).look())
     assert step.stage is Stage.WAITING
     assert "no report that can be relied on" in step.text
 
@@ -92,7 +92,7 @@ def test_a_host_that_is_away_is_said(machine: Container) -> None:
     try:
         look = host(machine).look()
         assert look.problem.startswith("ssh: ")
-        assert Handover().take(look).stage is Stage.WAITING
+        assert Handover("handover").take(look).stage is Stage.WAITING
     finally:
         machine.exec(["systemctl", "start", "ssh"])
 
@@ -101,7 +101,7 @@ def test_the_real_parity_check_is_read_and_a_bare_machine_is_not_proven(machine:
     path = "/usr/local/sbin/gpuaas-slice-parity-check"
     machine.copy_in(generated / f"lab/profiles/slice-vm/root{path}", path)
     machine.exec(["chmod", "0755", path])
-    missing = Handover().take(replace(host(machine), parity=path).look())
+    missing = Handover("handover").take(replace(host(machine), parity=path).look())
     assert "/etc/gpuaas/node.env is missing" in missing.text  # why there is no report
     node_env = (generated / "lab/nodes/lab-slice-1/root/etc/gpuaas/node.env").read_text()
     machine.write("/etc/gpuaas/node.env", node_env, mode="0600")
@@ -110,6 +110,6 @@ def test_the_real_parity_check_is_read_and_a_bare_machine_is_not_proven(machine:
     assert not look.parity.severe, (look.parity.defects, look.parity_said)
     assert look.parity.summary is not None
     assert int(look.parity.summary.get("failures")) > 0
-    step = Handover().take(look)
+    step = Handover("handover").take(look)
     assert step.stage is Stage.WAITING
     assert step.text.startswith("parity: failures=")

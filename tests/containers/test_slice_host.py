@@ -1,7 +1,8 @@
 """A whole deployment of site `example`: boot with the assembled user data, one reboot, and a slice host that stays one.
 
 Real: cloud-init, apt (from the image's repository), GRUB's and the initramfs's tools, systemd, Open vSwitch, dnsmasq,
-iptables, libvirt. Played by tests/containers/machine: PCI devices and their drivers, the card, the kernel's command line.
+iptables, libvirt, the parity check's packets. Played by tests/containers/machine: PCI devices and their drivers, the
+card, the kernel's command line.
 """
 
 from __future__ import annotations
@@ -53,6 +54,16 @@ def the_host(folder: Path) -> FixtureHost:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "machine/lab-machine", place)
     shutil.rmtree(folder / "commands/modprobe", ignore_errors=True)
+    port = root / "sys/class/infiniband/mlx5_9/ports/1"
+    port.mkdir(parents=True)
+    (port / "state").write_text("4: ACTIVE\n")
+    by_id = root / "dev/disk/by-id"
+    shutil.rmtree(by_id)
+    by_id.mkdir()
+    disks = ["nvme0n1", "nvme1n1", "nvme2n1", "nvme3n1", "nvme5n1", "nvme6n1", "nvme7n1", "nvme8n1"]
+    for number, disk in enumerate(disks):  # as ex-slice-1 names them
+        (by_id / f"nvme-eui.0000000000000000e80000010000000{number}").symlink_to(f"../../{disk}")
+    (by_id / "nvme-eui.0000000000000000e8000001ffffffff").symlink_to("../../nvme4n1")
     return load_host(folder)
 
 
@@ -101,6 +112,29 @@ def summary(evidence: str) -> str:
     return evidence.splitlines()[-1]
 
 
+AGENT = """#!/bin/sh
+[ "${1:-}" != --version ] || { echo "gpuaas-node-agent version=1.0 built_at=2026-04-17T11:21:12Z"; exit 0; }
+exec /bin/sh -c 'while :; do sleep 3600; done' /usr/local/bin/gpuaas-node-agent
+"""
+
+
+def install_agent(machine: Container) -> None:
+    """A node agent that does nothing, by the installer; its secret comes by hand."""
+    machine.write("/etc/gpuaas/node-agent.secret", "not-a-secret\n", mode="0600")
+    machine.write("/root/agent", AGENT, mode="0755")
+    machine.sh(
+        "/usr/local/sbin/gpuaas-node-agent-install --binary /root/agent --version 1.0 "
+        '--sha256 "$(sha256sum /root/agent | cut -c 1-64)"',
+        timeout=120,
+    )
+
+
+def assert_parity(machine: Container) -> None:
+    """The parity check finds nothing wrong."""
+    done = machine.exec(["/usr/local/sbin/gpuaas-slice-parity-check"], check=False, timeout=300)
+    assert " failures=0 " in summary(done.stdout), done.stdout + done.stderr
+
+
 def test_a_machine_becomes_a_slice_host_and_stays_one(
     lab: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +155,9 @@ def test_a_machine_becomes_a_slice_host_and_stays_one(
         listed = machine.sh('lsinitramfs "/boot/initrd.img-$(uname -r)"', timeout=120).stdout
         assert "etc/udev/rules.d/70-gpuaas-vfio.rules" in listed.split()
 
+        install_agent(machine)
+        assert_parity(machine)
+
         before = snapshot(machine)
         assert " changes=0 " in summary(bootstrap(machine))
         assert snapshot(machine) == before, "a second run changed something"
@@ -129,6 +166,7 @@ def test_a_machine_becomes_a_slice_host_and_stays_one(
         after = snapshot(machine)
         assert after.splitlines()[:-1] == before.splitlines()[:-1]
         assert machine.read("/var/lib/lab-boots").split() == ["boot"] * 3
+        assert_parity(machine)
 
         killed_anywhere(machine, after)
 

@@ -138,6 +138,13 @@ def test_a_host_that_is_off_is_powered_on(tmp_path: Path) -> None:
         assert one.standin.machine.power == "On"
 
 
+def test_no_operating_system_is_waited_for_where_none_ran(tmp_path: Path) -> None:
+    with lab(tmp_path, post_seconds=1000) as one:
+        one.direct(power="Off")
+        result = asyncio.run(one.apply(pace=replace(PACE, boot=0.2)))
+        assert (result.end, result.notes) == (End.DONE, ())
+
+
 # What it refuses before anything is written.
 
 
@@ -437,6 +444,21 @@ def test_a_journal_that_cannot_be_written_stops_before_the_step(one: Lab, monkey
     with pytest.raises(JournalError, match="no space left"):
         asyncio.run(one.apply(plan))
     untouched(one)
+
+
+def test_a_journal_that_cannot_be_written_at_the_end_takes_nothing_back(
+    one: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Journal.add
+
+    def full(journal: Journal, entry: Entry) -> None:
+        if entry.step is Step.LOGOUT:
+            raise JournalError("no space left")
+        real(journal, entry)
+
+    monkeypatch.setattr(Journal, "add", full)
+    assert asyncio.run(one.apply()).end is End.DONE
+    assert one.open_sessions == 0
 
 
 def test_a_job_that_cannot_be_made_yet(one: Lab) -> None:

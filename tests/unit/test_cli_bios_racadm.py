@@ -9,6 +9,7 @@ from racadm_support import PASSWORD, racadm
 from support import Environment, Ran, gen_packaged
 
 from gpuaas_scripts.lab.idrac_attributes import PLANTED
+from gpuaas_scripts.lab.idrac_site import write_site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,9 @@ GO = ("--apply", "--yes", "--poll", "0.05")
 
 def bios(folder: Path, *words: str, via: str = "remote", env: Environment | None = None) -> Ran:
     more = ["--backend", "racadm", "--racadm-via", via]
+    if via == "ssh":
+        write_site(folder, [443], "root", PASSWORD, "ab" * 32)
+        more += ["--root", str(folder), "--site", "lab"]
     if words[0] not in {"status", "resume"}:
         more += ["--attr", "vt=Enabled", "--attr", "smt=Enabled"]
     if words[0] in {"apply", "status", "resume"}:
@@ -40,6 +44,7 @@ def test_the_whole_way(racadm: Racadm, tmp_path: Path, via: str) -> None:
     assert "done: in force, as read back: LogicalProc=Enabled, ProcVirtualization=Enabled" in ran.out
     assert racadm.object("ProcSettings", "ProcVirtualization")["value"] == "Enabled"
     assert bios(tmp_path, "assert", via=via).code == 0
+    assert (racadm.program.parent / "ssh.log").exists() == (via == "ssh")
     calls = racadm.read()["calls"]
     assert sum("create" in words for words in calls) == 1
     assert sum("serveraction" in words for words in calls) == 1
@@ -118,6 +123,15 @@ def test_a_certificate(racadm: Racadm, tmp_path: Path) -> None:
     ran = bios(tmp_path, "plan", "--cacert", "ca.pem")
     assert ran.code == 4
     assert "cannot check a pinned certificate or one of a CA file" in ran.err
+
+
+def test_ssh_needs_to_know_the_server(racadm: Racadm) -> None:
+    ran = gen_packaged(
+        "bios", "plan", "--backend", "racadm", "--racadm-via", "ssh", "--attr", "vt=Enabled", env=dict(ENV)
+    )
+    assert ran.code == 2
+    assert "--racadm-via ssh needs --site" in ran.err
+    assert racadm.read()["calls"] == []
 
 
 def test_local_needs_no_login(racadm: Racadm, tmp_path: Path) -> None:

@@ -158,3 +158,10 @@ def test_a_refusal_of_maas_is_one_line_without_the_password(lab: Lab) -> None:
     assert done.code == 4
     assert "60-more_login: *** is too weak" in done.err
     assert "hunter2" not in done.both
+
+
+def test_a_script_that_was_changed_and_not_uploaded_is_told_before(lab: Lab) -> None:
+    assert "warning" not in lab.gen("commission", "--node", "n1", "--dry-run").err
+    lab.render()
+    done = lab.gen("commission", "--node", "n1", "--dry-run", "--quiet")
+    assert f"MAAS holds {SCRIPT} other than it is rendered" in done.err

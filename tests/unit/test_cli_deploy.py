@@ -29,7 +29,7 @@ here=${0%/*}
 printf '%s\\n' "$*" >>"$here/asked"
 [ ! -e "$here/down" ] || { cat "$here/down" >&2; exit 255; }
 case $2 in
-cat*boot_id) name=boot ;;
+cat*boot_id*) name=boot ;;
 cloud-init*) name=cloud ;;
 systemctl*) name=system ;;
 *parity-check) name=parity ;;
@@ -53,7 +53,11 @@ class Host:
         self.folder = folder
         folder.mkdir()
         self.set(
-            ssh=SSH, boot="boot-1\n", cloud='{"status": "done", "errors": []}\n', system="running\n", parity=PARITY
+            ssh=SSH,
+            boot="boot-1\nn1.maas\n",
+            cloud='{"status": "done", "errors": []}\n',
+            system="running\n",
+            parity=PARITY,
         )
 
     def set(self, **answers: str) -> None:
@@ -246,13 +250,13 @@ def test_a_lost_request_is_not_sent_twice(lab: Lab, kind: FaultKind) -> None:
 def test_watch_proves_the_host(lab: Lab, host: Host) -> None:
     done = deploy(lab, "--yes", *host.options)
     assert done.code == 0, done.err
-    assert "MAAS says Deployed: handed over, unproven" in done.err
+    assert "n1: Deployed (handed over, unproven)" in done.err
     assert done.out.endswith("n1: proven: cloud-init done, parity: failures=0 warnings=0\n")
     assert host.asked[-1] == "ubuntu@192.0.2.9 sudo -n /usr/local/sbin/gpuaas-lab-parity-check"
 
 
 def test_watch_sees_the_one_reboot(lab: Lab, host: Host) -> None:
-    host.set(boot_next="boot-2\n", system="starting\n", system_next="running\n")
+    host.set(boot_next="boot-2\nn1\n", system="starting\n", system_next="running\n")
     done = deploy(lab, "--yes", *host.options)
     assert done.code == 0, done.err
     assert "reboots seen: 1" in done.out
@@ -346,3 +350,30 @@ def test_results_that_failed_are_told_before(lab: Lab) -> None:
     commission(lab.region)
     done = deploy(lab, "--dry-run", "--quiet")
     assert (done.code, "results of the machine are FAIL: SLICE_GPU.gpu_count" in done.err) == (3, True)
+
+
+@pytest.mark.parametrize("command", ["", " ", "'"])
+def test_an_ssh_command_that_is_none(lab: Lab, command: str) -> None:
+    done = deploy(lab, "--yes", "--watch", "--host", "192.0.2.9", "--ssh", command)
+    assert (done.code, lab.machine.user_data) == (2, None)
+    assert "--ssh is" in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"), [("false", "ssh: exit status 1"), ("no-such-ssh", "cannot start no-such")]
+)
+def test_an_ssh_that_does_not_work_is_said(lab: Lab, command: str, says: str) -> None:
+    options = ("--watch", "--interval", "0", "--patience", "0", "--host", "192.0.2.9", "--ssh", command)
+    done = deploy(lab, "--yes", *options)
+    assert (done.code, says in done.err) == (4, True)
+
+
+def test_an_address_is_never_an_option(lab: Lab, host: Host) -> None:
+    done = deploy(lab, "--yes", *host.options, "--host", "-oProxyCommand=x")
+    assert (done.code, lab.machine.user_data) == (2, None)
+
+
+def test_another_host_at_the_address_is_no_proof(lab: Lab, host: Host) -> None:
+    host.set(boot="boot-1\nn2\n")
+    done = deploy(lab, "--yes", *host.options)
+    assert (done.code, "n1: this is n2, not n1" in done.err) == (1, True)

@@ -279,6 +279,12 @@ def test_one_script_does_not_make_the_others_leftovers(world: World) -> None:
     world.upload()
     world.upload("--script", OTHER, "--prune", "--force")
     assert world.held(SCRIPT).content
+    new = rename(world)
+    world.upload("--script", new, "--prune", "--force")
+    assert world.held(OTHER).content  # a leftover that was not named
+    world.upload("--script", OTHER, "--prune", "--force")
+    with pytest.raises(KeyError):
+        world.held(OTHER)
 
 
 # --- tags --------------------------------------------------------------------------------------------------

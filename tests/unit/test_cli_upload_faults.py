@@ -172,10 +172,10 @@ def test_stopped_with_control_c_says_what_was_done_and_goes_on_later(world: Worl
     with subprocess.Popen(
         command, cwd=world.repo.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 30
-        while not any(key.startswith("PUT") for key in world.lab.faults.counts) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while world.lab.faults.writes < 2 and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(0.2)
+        time.sleep(2)  # for the answer to the creation to arrive
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 2, err

@@ -224,3 +224,32 @@ def test_a_system_without_a_bios(one: Lab) -> None:
     with pytest.raises(BmcError, match="no system of it has a BIOS resource") as caught:
         asyncio.run(one.read(*NAMES))
     assert caught.value.exit_code is REMOTE
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/BiosRegistry", b'{"RegistryEntries": {}}', "the BIOS attribute registry is not one"),
+        ("/BiosRegistry", b'{"RegistryEntries": {"Attributes": []}}', "the BIOS attribute registry is empty"),
+        (
+            "/Bios",
+            b'{"@Redfish.Settings": {"SettingsObject": {"@odata.id": "/redfish/v1/Systems"}}}',
+            "no BIOS attributes",
+        ),
+        ("/Bios", b"{}", "no settings object"),
+        ("/Bios", b"[]", "no JSON"),
+        ("/Dell/Jobs", b'{"Members": [{"Id": 5}]}', "no job: it has no Id"),
+        ("/v1/", b"{}", "names no systems"),
+    ],
+)
+def test_a_document_of_another_shape_is_told_with_its_host(one: Lab, path: str, body: bytes, said: str) -> None:
+    answer = one.standin.answer
+    one.standin.answer = lambda request: (  # type: ignore[method-assign]
+        Sent(200, body) if request.method == "GET" and request.path.endswith(path) else answer(request)
+    )
+    with pytest.raises(BmcError, match=said) as caught:
+        asyncio.run(one.read(*NAMES))
+    assert str(caught.value).startswith(f"host-1 (BMC {one.farm.urls[0]}): ")
+    assert caught.value.exit_code is REMOTE
+    assert caught.value.hint
+    assert one.open_sessions == 0

@@ -148,6 +148,15 @@ def test_readiness_is_waited_for(one: Lab) -> None:
     assert opened(one) == (1, 0)
 
 
+def test_the_patience_is_for_waits_in_a_row(one: Lab) -> None:
+    places = [BIOS, "/Bios/Settings$", "/BiosRegistry$", "/Jobs$"]
+    one.direct(faults=[{"kind": "not-ready", "path": path, "count": 2} for path in places])
+    one.limits = replace(LIMITS, patience=0.1, pause=0.04)
+    asyncio.run(one.read(*NAMES))
+    one.direct(faults=[{"kind": "not-ready", "path": BIOS, "count": 9}])
+    assert trouble_of(one).trouble is Trouble.NOT_READY
+
+
 def test_a_session_that_is_gone_is_renewed_once(one: Lab) -> None:
     one.direct(faults=[{"kind": "401", "path": BIOS}])
     asyncio.run(one.read(*NAMES))

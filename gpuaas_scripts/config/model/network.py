@@ -73,7 +73,7 @@ class Uplink(Model, frozen=True):
     mac: Annotated[MacAddress | None, doc("MAC address")] = None
     pci: Annotated[PciAddress | None, doc("PCI address of the adapter")] = None
     probe: Annotated[
-        IPv4Address | None, doc("address beyond the gateway that answers a ping; the parity check reaches it as a guest")
+        IPv4Address | None, doc("address beyond the gateway that answers a ping; the parity check pings it as a guest")
     ] = None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..site import Node
     from ..source import KeyPath
 
-_SOLE = (("gpu", "GPU"), ("nvme", "NVMe device"), ("mac", "MAC address"))
+_SOLE = (("gpu", "GPU"), ("nvme", "NVMe device"), ("nvme_serial", "NVMe serial"), ("mac", "MAC address"))
 
 
 def check_slots(node: Node) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ main() {
   firmware_area
   kvm_area
   iommu_area
+  pci_scan
   gpu_area
   bf3_area
   fabric_area
@@ -71,14 +72,13 @@ write_result() {
 
 # finish: summary line and YAML. "degraded" shows in MAAS and does not fail the commissioning; main's status may.
 finish() {
-  local area key verdict
+  local area verdict
   evidence_summary SLICE_SUMMARY "hardware class $class_name"
   result_value verdict "$evidence_verdict"
   result_value hardware_class "$class_name"
-  for area in FIRMWARE KVM IOMMU GPU BF3 FABRIC NVME; do
-    verdict=$(evidence_area_verdict "SLICE_$area")
-    key=$(printf '%s' "$area" | tr '[:upper:]' '[:lower:]')
-    result_value "$key" "$verdict"
+  for area in FIRMWARE:firmware KVM:kvm IOMMU:iommu GPU:gpu BF3:bf3 FABRIC:fabric NVME:nvme; do
+    verdict=$(evidence_area_verdict "SLICE_${area%:*}")
+    result_value "${area#*:}" "$verdict"
   done
   result_value failures "$evidence_failures"
   result_value warnings "$evidence_warnings"
@@ -431,10 +431,16 @@ fabric_area() {
 
 # pci_facts AREA KIND IDS: one INFO line per device.
 pci_facts() {
-  local area kind addresses address id numa width speed driver total current
+  local area kind addresses address id numa width speed drivers driver total current
   area=$1
   kind=$2
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
+  if [ -z "$addresses" ]; then
+    return 0
+  fi
+  # shellcheck disable=SC2086 # a list of addresses
+  drivers=$(pci_drivers $addresses) || :
   for address in $addresses; do
     pci_id "$address"
     id=$pci_value
@@ -452,7 +458,16 @@ pci_facts() {
     total=$pci_value
     pci_read "$address" sriov_numvfs
     current=$pci_value
-    driver=$(pci_driver "$address")
+    driver=none
+    case $drivers in
+    *"/$address "*)
+      driver=${drivers#*"/$address "}
+      driver=${driver%%
+*}
+      driver=${driver##*/}
+      ;;
+    *) ;;
+    esac
     evidence_fact "$area" "$kind" "$address" id "$id" numa "${numa:-unknown}" link_width "$width" link_speed "$speed" \
       driver "$driver" sriov_totalvfs "${total:-none}" sriov_numvfs "${current:-none}"
   done
@@ -484,12 +499,13 @@ count_check() {
       ;;
     *) ;;
     esac
-    addresses=$(pci_find "$id")
-    found=$(printf '%s' "$addresses" | awk 'END { print NR }')
+    pci_found "$id"
+    addresses=$pci_value
+    found=$pci_count
     if [ "$found" = "$count" ]; then
       good="$good${good:+, }$found of $id"
     else
-      bad="$bad${bad:+; }$found of $count $3 with ID $id:$(printf '%s' " $addresses" | tr '\n' ' ')"
+      bad="$bad${bad:+; }$found of $count $3 with ID $id: $addresses"
     fi
   done
   if [ -z "$bad$open" ]; then
@@ -508,7 +524,8 @@ link_check() {
   local addresses address narrow slow
   narrow=
   slow=
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
   for address in $addresses; do
     pci_link "$address"
     case $pci_value in
@@ -530,7 +547,8 @@ link_check() {
 numa_check() {
   local addresses address without
   without=
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
   for address in $addresses; do
     pci_read "$address" numa_node
     case $pci_value in
@@ -550,7 +568,8 @@ sriov_check() {
   local addresses address total current offered missing
   offered=
   missing=
-  addresses=$(pci_find "$1")
+  pci_found "$1"
+  addresses=$pci_value
   for address in $addresses; do
     pci_read "$address" sriov_numvfs
     current=$pci_value
@@ -595,11 +614,16 @@ nvme_area() {
   fi
 }
 
-# one_line TEXT: prints lines as one, separated by commas; "none" where there are none.
+# one_line TEXT: sets lined to the lines as one, separated by commas; "none" where there are none.
 one_line() {
-  local text
-  text=$(printf '%s' "$1" | tr '\n' ',')
-  printf '%s\n' "${text:-none}"
+  local line
+  lined=
+  while IFS= read -r line; do
+    lined="$lined${line:+${lined:+,}$line}"
+  done <<TEXT
+$1
+TEXT
+  lined=${lined:-none}
 }
 
 # nvme_facts DEVICES: one INFO line per device; kernel names are advisory, by-id and serial are the identity. Sets
@@ -610,6 +634,7 @@ nvme_facts() {
   nvme_occupied=' '
   nvme_unread=' '
   nvme_nameless=
+  nvme_names=$(nvme_links) || :
   for path in /sys/block/nvme*; do
     name=${path##*/}
     if [ -e "$path" ] && ! nvme_is_namespace "$name"; then
@@ -624,10 +649,18 @@ nvme_facts() {
 # nvme_fact NAME
 nvme_fact() {
   local by_id serial model bytes pci numa parts mounts holders signatures
-  if ! by_id=$(nvme_by_id "$1"); then
+  case "
+$nvme_names" in
+  *"/$1 "*)
+    by_id=${nvme_names#*"/$1 "}
+    by_id=${by_id%%
+*}
+    ;;
+  *)
     by_id=none
     nvme_nameless="$nvme_nameless $1"
-  fi
+    ;;
+  esac
   nvme_read "$1" device/serial
   serial=$nvme_value
   nvme_read "$1" device/model
@@ -643,10 +676,14 @@ nvme_fact() {
   if [ -n "$parts$mounts$holders$signatures" ]; then
     nvme_occupied="$nvme_occupied$1 "
   fi
-  parts=$(one_line "$parts")
-  mounts=$(one_line "$mounts")
-  holders=$(one_line "$holders")
-  signatures=$(one_line "$signatures")
+  one_line "$parts"
+  parts=$lined
+  one_line "$mounts"
+  mounts=$lined
+  one_line "$holders"
+  holders=$lined
+  one_line "$signatures"
+  signatures=$lined
   case $nvme_unread in
   *" $1 "*) signatures=unreadable ;;
   *) ;;

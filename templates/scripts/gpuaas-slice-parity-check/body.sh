@@ -99,6 +99,7 @@ area_checks() {
     printf '%s ' ovs ovs_bridge bridge_address ip_forward uplink nat dnsmasq_config dnsmasq isolation_rules tmfifo tmfifo_peer \
       network_service network_repair historical_network_service
     ;;
+  api) printf '%s ' api_topology ;;
   guest) printf '%s ' test_port dhcp_offer tenant_isolation egress test_port_removed ;;
   *) printf '%s ' libvirt libvirt_folder slot_disks image_cache ;;
   esac
@@ -117,6 +118,13 @@ areas() {
       ;;
     esac
   done
+  if [ "$parity_api" = no ]; then
+    wanted=$(printf '%s' "$wanted" | tr ',' '\n' | awk '$0 != "api" { printf "%s%s", separator, $0; separator = "," }')
+    if [ -z "$wanted" ]; then
+      log_error '--area api with --no-api (or with --host: that is asked from here) leaves nothing to look at'
+      return 2
+    fi
+  fi
   case ",$wanted," in
   *,network,*) ;;
   *,guest,*) wanted=network,$wanted ;;
@@ -132,9 +140,6 @@ slice_checks() {
   for area in $(printf '%s' "$chosen" | tr ',' ' '); do
     names=$names$(area_checks "$area")
   done
-  if [ -z "$parity_area" ] && [ "$parity_api" = yes ]; then
-    names="$names api_topology"
-  fi
   # shellcheck disable=SC2086 # names, one word each
   parity_begin $names
   case ",$chosen," in *,host,*) host_checks ;; *) ;; esac
@@ -142,9 +147,7 @@ slice_checks() {
   case ",$chosen," in *,network,*) network_checks ;; *) ;; esac
   case ",$chosen," in *,guest,*) guest_checks ;; *) ;; esac
   case ",$chosen," in *,storage,*) storage_checks ;; *) ;; esac
-  if [ -z "$parity_area" ] && [ "$parity_api" = yes ]; then
-    parity_topology "$API_PATH" "${parity_node_id:-${GPUAAS_NODE_ID?}}"
-  fi
+  case ",$chosen," in *,api,*) parity_topology "$API_PATH" "${parity_node_id:-${GPUAAS_NODE_ID?}}" ;; *) ;; esac
   parity_finish "slice host ${GPUAAS_NODE:?}${parity_area:+, only: $chosen}"
 }
 

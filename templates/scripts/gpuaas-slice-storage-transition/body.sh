@@ -125,6 +125,7 @@ joined() {
 
 # about LINES: prints answers of the library ("DISK<tab>FIELD<tab>...") as text for people, each once, by the disk's identity.
 about() {
+  [ -n "$1" ] || return 0
   printf '%s\n' "$1" | DISKS=$disks awk -F '\t' '
     BEGIN {
       lines = split(ENVIRON["DISKS"], line, "\n")
@@ -293,11 +294,13 @@ PLAN
 }
 
 writable_check() {
-  local problems part name
+  local problems part name value
   problems=
   while read -r name part _; do
     [ -n "$name" ] || continue
-    if [ "$(timeout 30 blockdev --getro "/dev/$part")" != 0 ]; then
+    value=
+    read -r value <"/sys/class/block/$part/ro" || :
+    if [ "$value" != 0 ]; then
       problems="$problems
 $name${tab}$part is read-only"
     fi
