@@ -154,4 +154,5 @@ def earlier(content: str) -> str:
     """A script as it may have been before: another timeout, a field more, and a line that is no longer there."""
     end = "# --- End MAAS 1.0 script metadata ---"
     changed = re.sub(r"^# timeout: .*$", '# timeout: "00:05:00"', content, count=1, flags=re.MULTILINE)
-    return changed.replace(end, f"# may_reboot: true\n{end}\n# an earlier version", 1)
+    more = "" if "\n# may_reboot:" in content else "# may_reboot: true\n"
+    return changed.replace(end, f"{more}{end}\n# an earlier version", 1)

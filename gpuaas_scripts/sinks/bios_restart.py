@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ExitCode, GpuaasError
 from .bios_journal import Entry, ResetWish, Step
+from .bios_record import Phase
 from .bmc import Fate, Reset
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ async def restart(run: Run) -> None:
             await run.pause()
             return
         if kind == last.kind or host.on is not False:
+            if (await run.look())[2].phase is not Phase.COMMITTED:
+                return  # it went on since the caller looked
             _may_repeat(run, host, last, limit)
     run.say(f"asks for a {kind}")
     entry = Entry(step=Step.RESET, kind=kind, last_reset=host.last_reset)

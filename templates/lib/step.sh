@@ -1,13 +1,13 @@
 # step: one evidence line a step: look, change what is missing, look again; in a dry run only look. Needs: log, evidence.
 
-# step_begin AREA DRY_RUN CHECK...: starts a run; DRY_RUN is yes or no. Sets step_changes, the number of changes.
+# step_begin AREA DRY_RUN: starts a run, before or after evidence_begin with its checks; DRY_RUN is yes or no. Sets step_changes,
+# the number of changes, and step_again, what a dry run tells to do.
 step_begin() {
   step_area=$1
   step_dry_run=$2
   step_changes=0
   step_planned=' '
-  shift 2
-  evidence_begin "$@"
+  step_again='run this again without --dry-run'
 }
 
 # step_pass CHECK DETAIL: the thing was seen to be right.
@@ -54,7 +54,7 @@ step_dry() {
   if [ "$step_dry_run" = yes ]; then
     step_changes=$((step_changes + 1))
     step_planned="$step_planned$1 "
-    step_warn "$1" "dry run: would $2" 'run this again without --dry-run'
+    step_warn "$1" "dry run: would $2" "$step_again"
     return 0
   fi
   step_change "$2"

@@ -1,6 +1,7 @@
 # gpuaas-slice-host-bootstrap with real apt (a local repository), real GRUB, real systemd. The slice units and
 # runtime-prepare are stubs here; tests/containers/test_deployment.py runs the real ones together.
 # host: j22u05-after-bios
+# script: gpuaas-slice-host-bootstrap
 
 load helpers
 

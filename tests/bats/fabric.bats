@@ -1,6 +1,7 @@
 # gpuaas-slice-fabric-vfs: real Open vSwitch, real tmfifo network (veth). The card is played: functions come some time after the
 # write to sriov_numvfs, `ip link ... vf`, devlink and mstconfig are stand-ins with a memory.
 # host: j22u05-after-bios
+# script: gpuaas-slice-fabric-vfs
 
 load helpers
 

@@ -1,4 +1,5 @@
 # gpuaas-node-agent-install and the unit, with real systemd. The agents are small programs of different faults.
+# script: gpuaas-node-agent-install
 
 load helpers
 

@@ -176,42 +176,43 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
 # --- what is mounted -------------------------------------------------------------------------------------
 
 @test "mounts: a child that is mounted, which a question for the parent misses; the whole disk" {
-    mount -o noatime "${ONE}p1" /mnt/else
+    mount -o ro "${ONE}p1" /mnt/else
     refused mounts "$ID_ONE (${ONE##*/}): mounted at /mnt/else (seen by process 1)" claim
     umount /mnt/else
-    mount -o noatime "$TWO" /mnt/else
+    mount -o ro "$TWO" /mnt/else
     refused mounts "$ID_TWO (${TWO##*/}): mounted at /mnt/else (seen by process 1)" claim
     umount /mnt/else
 }
 
 @test "mounts: a bind mount of a share, a folder of the disk at a share's place, a mount below a share" {
-    mount -o noatime "${ONE}p1" /share1
+    mount "${ONE}p1" /share1
+    mkdir /share1/below
+    umount /share1
+    mount -o ro "${ONE}p1" /share1
     mount --bind /share1 /mnt/else
     refused mounts "$ID_ONE (${ONE##*/}): mounted at /mnt/else (seen by process 1)"
-    mkdir -p /share1/below
-    sync -f /share1
     umount /share1
     mount --bind /mnt/else/below /share1
     umount /mnt/else
     refused mounts "$ID_ONE (${ONE##*/}): mounted at /share1 (seen by process 1)" claim
     umount /share1
-    mount -o noatime "${ONE}p1" /share1
+    mount -o ro "${ONE}p1" /share1
     mount -t tmpfs below /share1/below
     refused mounts "$ID_ONE (${ONE##*/}): /share1/below is mounted below /share1"
     umount /share1/below
-    rmdir /share1/below
     umount /share1
+    storage_contents
 }
 
 @test "mounts: in another process's view only" {
-    unshare --mount --propagation private sh -c "mount -o noatime ${TWO} /mnt/else; echo ready >/run/view; exec sleep 60" 3>&- &
+    unshare --mount --propagation private sh -c "mount -o ro ${TWO} /mnt/else; echo ready >/run/view; exec sleep 60" 3>&- &
     for _ in $(seq 50); do [ -s /run/view ] && break; sleep 0.05; done
     refused mounts "$ID_TWO (${TWO##*/}): mounted at /mnt/else (seen by process *)" claim
     kill "$!"
     wait || true
     rm /run/view
     # a share that process 1 unmounts, and a private view would keep
-    mount -o noatime "$TWO" /share2
+    mount -o ro "$TWO" /share2
     unshare --mount --propagation private sh -c "echo ready >/run/view; exec sleep 60" 3>&- &
     for _ in $(seq 50); do [ -s /run/view ] && break; sleep 0.05; done
     refused mounts "$ID_TWO (${TWO##*/}): mounted at /share2 (seen by process *)"
@@ -232,7 +233,7 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     wipefs -q -a "$TWO"
     mkfs.ext4 -q -F -O ^has_journal -L two -U "$UUID_TWO" "$TWO"
     udev_settle
-    mount -o noatime "$TWO" /share2
+    mount -o noatime,noinit_itable "$TWO" /share2
     head -c 1M /dev/zero >'/share2/swap file'
     chmod 600 '/share2/swap file'
     mkswap -q '/share2/swap file'
@@ -358,10 +359,10 @@ BYTES
 # --- what is set up to use them ----------------------------------------------------------------------------
 
 @test "references: fstab by UUID, LABEL, PARTUUID, PARTLABEL, path, alias, dead link; a bind and a file of the share; each by line" {
-    mount -o noatime "${ONE}p1" /share1
+    mount -o noatime,noinit_itable "${ONE}p1" /share1
     mknod /dev/alias b $((0x$(stat -c %t "$TWO"))) $((0x$(stat -c %T "$TWO")))
     touch /share1/image
-    sync -f /share1
+    mount -o remount,ro /share1
     cat >>/etc/fstab <<FSTAB
 # UUID=$UUID_ONE /comment ext4 defaults 0 0
 UUID=$UUID_ONE /by-uuid ext4 defaults 0 0
@@ -380,7 +381,7 @@ LABEL=share /not-ours-either ext4 defaults 0 0
 UUID=$UUID_ONE /share1 ext4 defaults 0 0
 FSTAB
     refused references "*"
-    rm /dev/alias /share1/image
+    rm /dev/alias
     umount /share1
     found=$(detail_of references)
     for place in by-uuid by-quoted-uuid by-label by-partuuid by-partlabel by-path by-link by-dead-link bind image; do
@@ -414,10 +415,10 @@ domain() {
 }
 
 @test "libvirt: domains running or shut off that name a disk by any alias, a file on a share, the controller; a pool" {
-    mount -o noatime "$TWO" /share2
+    mount -o noatime,noinit_itable "$TWO" /share2
     mkdir /share2/images
     touch "/share2/images/a & b's.img"
-    sync -f /share2
+    mount -o remount,ro /share2
     folder=$(sysfs_disk "$THREE")
     mkdir -p "$folder/device"
     echo 0000:44:00.0 >"$folder/device/address"
@@ -435,8 +436,9 @@ domain() {
     domain off-other "<source dev='$OTHER'/>" "<source file='/var/lib/libvirt/images/x.img'/>"
     printf "<pool type='dir'><target><path>/share2/images</path></target></pool>\n" >"$VIRSH/pool-images"
     refused libvirt '*'
-    rm -r /share2/images /dev/vm
+    rm -r /dev/vm
     umount /share2
+    storage_contents
     found=$(detail_of libvirt)
     for name in 'by path' by-id by-partition by-uuid by-alias by-file by-address next-start; do
         [[ $found == *": domain $name "* ]] || fail "$name: $found"
@@ -496,11 +498,11 @@ end_background() {
 }
 
 @test "users: an open file on a share, a working folder, a mapped file, a file behind a loop device" {
-    mount -o noatime "$TWO" /share2
+    mount -o noatime,noinit_itable "$TWO" /share2
     echo text >/share2/file
     head -c 64K /dev/zero >/share2/image
     cp "$(ldconfig -p | sed -n 's/.*libz.so.1 .*=> //p' | head -n 1)" /share2/library
-    sync -f /share2
+    mount -o remount,ro /share2
     in_background "file = open('/share2/file')"
     refused users "$ID_TWO (${TWO##*/}): /proc/$holder/fd/*"
     end_background
@@ -510,11 +512,11 @@ end_background() {
     in_background "import ctypes; ctypes.CDLL('/share2/library')"
     refused users "$ID_TWO (${TWO##*/}): /proc/$holder/maps"
     end_background
-    loop=$(losetup --find --show /share2/image)
+    loop=$(losetup --read-only --find --show /share2/image)
     refused users "$ID_TWO (${TWO##*/}): /share2/image"
     losetup --detach "$loop"
-    rm /share2/file /share2/image /share2/library
     umount /share2
+    storage_contents
 }
 
 @test "mounts, swap: when the kernel's answer is missing, nothing is wiped" {
@@ -543,7 +545,7 @@ end_background() {
 # --- runs and plans --------------------------------------------------------------------------------------------
 
 @test "several hazards at once: all of them are named in one run" {
-    mount -o noatime "$TWO" /mnt/else
+    mount -o ro "$TWO" /mnt/else
     blockdev --setro "$THREE"
     echo "UUID=$UUID_ONE /elsewhere ext4 defaults 0 0" >>/etc/fstab
     touch "$VIRSH/fail"
@@ -607,7 +609,7 @@ end_background() {
     [ "$status" -eq 1 ]
     [[ $output == *'must run as root'* ]]
     mkdir /run/few
-    for name in dash busybox bash awk cat cmp id stat tail grep timeout find sort sed; do ln -s "$(command -v "$name")" "/run/few/$name"; done
+    for name in dash busybox bash awk cat cmp id mkdir mktemp rm stat tail grep timeout find sort sed; do ln -s "$(command -v "$name")" "/run/few/$name"; done
     PATH=/run/few transition --apply --devices "$ID_ONE"
     rm -r /run/few
     [ "$status" -eq 1 ]

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from gpuaas_scripts import load_site, plan, user_data
+from gpuaas_scripts.lab import container as lab_container
 from gpuaas_scripts.lab.container import Container
 
 Boot = Callable[..., AbstractContextManager[Container]]
@@ -36,7 +37,10 @@ def status(machine: Container) -> dict[str, object]:
     return answer
 
 
-def test_a_node_boots_with_its_user_data(lab: Boot, generated: Path, tmp_path: Path) -> None:
+def test_a_node_boots_with_its_user_data(
+    lab: Boot, generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab_container, "BOOT_TIMEOUT", 300.0)  # the bootstrap, which installs packages, is a part of it
     planned = plan(load_site("lab", ROOT))
     content = user_data(planned, NODE)
     # degraded: this container is no slice host, and the bootstrap says so

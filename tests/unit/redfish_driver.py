@@ -43,13 +43,13 @@ def arm(mode: str, number: int) -> None:
 
 
 async def change(url: str, ca: str, folder: str, plan_file: str) -> None:
-    limits = Limits(patience=0.5, attempts=3, pause=0.02, logout=3)
+    limits = Limits(patience=0.5, attempts=3, pause=0.02)
     password = Secret(os.environ["GPUAAS_TEST_PASSWORD"])
     target = Target("host-1", url, "root", password, Tls(ca_file=Path(ca)), limits)
     plan = from_json(Path(plan_file).read_bytes())
     with Journal.create(Path(folder), plan, Wishes(reset=ResetWish.FORCE), url) as journal:
         async with RedfishBmc(target, journal.watch) as bmc:
-            result = await apply(journal, bmc, Pace(poll=0.02, forced=2, settle=2))
+            result = await apply(journal, bmc, Pace(poll=0.02))
     print(result.end)
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PASSWORD = Options().password
 WANTED: dict[str, Value] = {"vt": "on", "sriov": "on"}
 NAMES = ("ProcVirtualization", "SriovGlobalEnable")
-LIMITS = Limits(connect=5, answer=20, patience=0.5, attempts=3, pause=0.02, logout=3)
-PACE = Pace(poll=0.02, scheduled=10, forced=1.0, graceful=1.5, job=20, settle=1, boot=5)
+LIMITS = Limits(connect=20, answer=30, patience=0.5, attempts=3, pause=0.02, logout=20)
+PACE = Pace(poll=0.02, scheduled=30, forced=3, graceful=3, job=60, settle=5, boot=30)
 QUICK = {"schedule_seconds": 0.05, "post_seconds": 0.1, "job_seconds": 0.1, "grace_seconds": 0.05}
 
 

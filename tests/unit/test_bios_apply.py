@@ -293,7 +293,7 @@ def test_success_of_the_job_alone_is_no_success(one: Lab, monkeypatch: pytest.Mo
     with pytest.raises(
         ChangeError, match="read back otherwise than wanted: ProcVirtualization is Disabled, wanted Enabled"
     ):
-        asyncio.run(one.apply(plan))
+        asyncio.run(one.apply(plan, pace=replace(PACE, settle=0.2)))
     assert [job.message_id for job in one.standin.queue.jobs.values()] == ["PR19"]
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from support import repository
+from support import only_own_templates, repository
 from upload_support import BODY, OTHER, SCRIPT, YAML, prepare, results_of
 
 from gpuaas_scripts.cli.console import Console
@@ -319,6 +319,29 @@ def test_kernel_options_and_definitions_of_profile_tags_are_problems(world: Worl
     ran = world.upload(code=1)
     assert "its kernel options 'intel_iommu=on' reach every boot" in ran.out
     assert "MAAS gives it by the definition '//node'" in ran.out
+
+
+def test_a_tag_that_maas_gives_by_itself_is_not_given(world: World) -> None:
+    world.upload()
+    world.ask("PUT", "tags/gpuaas-profile-worker/", definition="//node")
+    machine_tags(world, "lab001").discard("gpuaas-profile-worker")
+    world.lab.faults.clear()
+    world.upload(code=1)
+    assert world.lab.faults.writes == 0
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_sent(world: World) -> None:
+    from gpuaas_scripts.cli.tree_state import require_rendered
+    from gpuaas_scripts.errors import GpuaasError
+
+    console = Console(world.repo.root)
+    with only_own_templates():
+        tree = require_rendered(console, "lab", world.repo.root)
+    entry = next(entry for entry in tree.manifest["artifacts"] if entry["path"] == f"maas/{SCRIPT}.sh")
+    assert tree.content(entry).decode() == world.content()
+    world.repo.write(f"generated/lab/maas/{SCRIPT}.sh", "#!/bin/sh\n")
+    with pytest.raises(GpuaasError, match="changed while it was read"):
+        tree.content(entry)
 
 
 # --- asking ------------------------------------------------------------------------------------------------

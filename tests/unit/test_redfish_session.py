@@ -404,7 +404,7 @@ def test_nobody_listens(one: Lab) -> None:
         error = trouble_of(one, address=address)
     assert (error.trouble, error.exit_code) == (Trouble.UNREACHABLE, ExitCode.REMOTE)
     assert str(error) == f"host-1 (BMC {address}): cannot connect: Connection refused"
-    assert time.monotonic() - began < 2, "a dead BMC is not waited for"
+    assert time.monotonic() - began < 8, "a dead BMC is not waited for"
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1", "https://user:secret@host", "https://host/path", ""])

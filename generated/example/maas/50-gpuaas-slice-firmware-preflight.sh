@@ -4,6 +4,7 @@ trap 'exit 70' EXIT
 # Sources:
 #   site-configs/hardware/example-hgx-h200.yaml
 #   site-configs/sites/example.yaml
+#   templates/lib/aptrepo.sh
 #   templates/lib/cmdline.sh
 #   templates/lib/cpu.sh
 #   templates/lib/dmi.sh
@@ -13,6 +14,7 @@ trap 'exit 70' EXIT
 #   templates/lib/nvme.sh
 #   templates/lib/pci.sh
 #   templates/lib/racadm.sh
+#   templates/lib/racadmget.sh
 #   templates/lib/require.sh
 #   templates/lib/result.sh
 #   templates/scripts/50-gpuaas-slice-firmware-preflight/body.sh
@@ -23,9 +25,16 @@ trap 'exit 70' EXIT
 # description: "Compares firmware, KVM, IOMMU, GPU, BlueField, fabric and NVMe evidence with the hardware class that the machine's DMI names. Read-only. A machine of no class is skipped. Not slice-capable is a verdict in the results (status degraded), not a failed commissioning."
 # script_type: commissioning
 # hardware_type: node
-# timeout: "00:10:00"
+# timeout: "00:20:00"
 # tags:
 #   - gpuaas
+# parameters:
+#   fail_unfit:
+#     type: string
+#     title: Fail an unfit machine
+#     description: "The exact text true makes the commissioning fail where the verdict is FAIL; anything else only reports"
+#     default: "false"
+#     argument_format: "--fail-unfit={input}"
 # results:
 #   verdict:
 #     title: Verdict
@@ -67,7 +76,8 @@ trap 'exit 70' EXIT
 
 set -eu
 
-readonly HARDWARE_CLASSES='example-hgx-h200|Example Systems|HGX-8 H200|idrac9|intel|10de:2335|8|10de:22a3|4|15b3:a2dc|2|15b3:1021|8|9|Example BOSS|ProcVirtualization=Enabled,LogicalProc=Enabled,SriovGlobalEnable=Enabled'
+readonly HARDWARE_CLASSES='example-hgx-h200|Example Systems|HGX-8 H200|idrac9|intel|10de:2335|8|10de:22a3|4|15b3:a2dc|2|15b3:1021|8|9|Example BOSS|ProcVirtualization=Enabled,LogicalProc=Enabled,SriovGlobalEnable=Enabled|ProcVirtualization=ProcSettings,LogicalProc=ProcSettings,SriovGlobalEnable=IntegratedDevices|https://linux.dell.com/repo/community|openmanage/11010/jammy jammy main|srvadmin-idracadm8|https://linux.dell.com/repo/pgp_pubkeys/0x1285491434D8786F.asc|42550ABD1E80D7C1BC0BAD851285491434D8786F'
+readonly APPLY_SCRIPT='60-gpuaas-slice-firmware-apply'
 
 # log: what a person follows on stderr. Data and evidence go to stdout, never here.
 
@@ -287,6 +297,38 @@ evidence_summary() {
   fi
   evidence_line "$area" status "$evidence_verdict" check summary detail "$detail" "$@" \
     skipped "$evidence_skipped" failures "$evidence_failures" warnings "$evidence_warnings"
+}
+
+# evidence_adopt LINE: takes over a line that another run of the script printed, on another machine: prints it and counts
+# it. The line of its summary is not printed; its verdict counts. Returns 1 for text that is no evidence line.
+# shellcheck disable=SC2329 # for scripts that run themselves elsewhere
+evidence_adopt() {
+  local area status check rest
+  area=${1%% *}
+  rest=${1#* }
+  status=${rest%% *}
+  check=${rest#* }
+  check=${check%% *}
+  case $area/$status/$check in
+  GPUAAS_*/status=WARN/check=summary)
+    # nothing was WARN, so something stands on a check that was not PASS
+    if [ "$evidence_warnings" -eq 0 ]; then
+      evidence_blocked="$evidence_blocked adopted"
+    fi
+    return 0
+    ;;
+  GPUAAS_*/status=*/check=summary) return 0 ;;
+  GPUAAS_*/status=PASS/check=?*) ;;
+  GPUAAS_*/status=FAIL/check=?*) evidence_failures=$((evidence_failures + 1)) ;;
+  GPUAAS_*/status=WARN/check=?*) evidence_warnings=$((evidence_warnings + 1)) ;;
+  GPUAAS_*/status=SKIP/check=?*) evidence_skipped=$((evidence_skipped + 1)) ;;
+  GPUAAS_*/status=INFO/check=?*) ;;
+  *) return 1 ;;
+  esac
+  evidence_reported=$((evidence_reported + 1))
+  printf '%s\n' "$1"
+  evidence_lines="$evidence_lines$1
+"
 }
 
 # evidence_report AREA STATUS CHECK DETAIL REMEDIATION: one check's line. An undeclared check or a second
@@ -561,6 +603,54 @@ pci_find() {
   done
 }
 
+# pci_scan: reads all devices once; pci_found then finds in what was read. For scripts that ask for many IDs. Sets
+# pci_scanned, "address vendor:device" a line, without virtual functions.
+# shellcheck disable=SC2329 # not every script asks for many
+pci_scan() {
+  local path
+  pci_scanned=
+  for path in /sys/bus/pci/devices/*; do
+    if ! [ -e "$path/vendor" ] || [ -L "$path/physfn" ]; then
+      continue
+    fi
+    pci_id "${path##*/}"
+    pci_scanned="$pci_scanned${path##*/} $pci_value
+"
+  done
+}
+
+# pci_found IDS: sets pci_value to the addresses, separated by blanks, of the scanned devices with one of IDS, and pci_count
+# to their number.
+# shellcheck disable=SC2329 # goes with pci_scan
+pci_found() {
+  local address id
+  pci_value=
+  pci_count=0
+  while read -r address id; do
+    case ",$1," in
+    *",${id:-none},"*)
+      pci_value="$pci_value $address"
+      pci_count=$((pci_count + 1))
+      ;;
+    *) ;;
+    esac
+  done <<SCANNED
+$pci_scanned
+SCANNED
+  pci_value=${pci_value# }
+}
+
+# pci_drivers ADDRESS...: prints "path driver" of each device that has a driver; one process for all.
+# shellcheck disable=SC2329 # not every script asks for many
+pci_drivers() {
+  local address
+  for address; do
+    shift
+    set -- "$@" "/sys/bus/pci/devices/$address/driver"
+  done
+  find "$@" -maxdepth 0 -printf '%h %l\n' 2>/dev/null
+}
+
 # pci_driver ADDRESS: prints the driver that the device is bound to, or "none".
 pci_driver() {
   local driver
@@ -648,6 +738,12 @@ nvme_pci_address() {
   printf '%s\n' "$value"
 }
 
+# nvme_links: prints "target path" of every nvme-eui.* link in /dev/disk/by-id: for a walk over many devices.
+# shellcheck disable=SC2329 # not every script walks over many
+nvme_links() {
+  find /dev/disk/by-id -maxdepth 1 -name 'nvme-eui.*' -printf '%l %p\n'
+}
+
 # nvme_by_id NAME: prints the nvme-eui.* path in /dev/disk/by-id that leads to the device. Returns 1 when none does.
 nvme_by_id() {
   local path target
@@ -685,7 +781,10 @@ nvme_part_path() {
 nvme_holders() {
   local part folder path
   nvme_parts "$1" | while IFS= read -r part; do
-    folder=$(nvme_part_path "$1" "$part")
+    folder=/sys/block/$1
+    if [ "$part" != "$1" ]; then
+      folder=$folder/$part
+    fi
     for path in "$folder/holders"/*; do
       if [ -e "$path" ] || [ -L "$path" ]; then
         printf '%s:%s\n' "$part" "${path##*/}"
@@ -698,16 +797,32 @@ nvme_holders() {
 # children by device number: a question for the parent alone misses mounted children. Reads the view of
 # process 1, which a unit's own mount namespace cannot hide.
 nvme_mounts() {
-  local part folder number
+  local part number
   nvme_parts "$1" | while IFS= read -r part; do
-    folder=$(nvme_part_path "$1" "$part")
-    number=
-    if [ -r "$folder/dev" ]; then
-      read -r number <"$folder/dev" || :
+    number=none
+    if [ "$part" = "$1" ] && [ -r "/sys/block/$1/dev" ]; then
+      read -r number <"/sys/block/$1/dev" || :
+    elif [ -r "/sys/block/$1/$part/dev" ]; then
+      read -r number <"/sys/block/$1/$part/dev" || :
     fi
-    awk -v part="$part" -v number="$number" '$3 == number { print part ":" $5 }' /proc/1/mountinfo
-    awk -v part="$part" '$1 == "/dev/" part { print part ":swap" }' /proc/swaps
+    nvme_places "$part" "$number"
   done
+}
+
+# nvme_places NAME NUMBER: prints the mounts of a device number and the swap on a device of that name.
+nvme_places() {
+  local device place rest
+  # fields of mountinfo: mount, parent, device number, root, place; the place keeps its backslash escapes
+  while read -r _ _ device _ place rest; do
+    if [ "$device" = "$2" ]; then
+      printf '%s:%s\n' "$1" "$place"
+    fi
+  done </proc/1/mountinfo
+  while read -r device rest; do
+    if [ "$device" = "/dev/$1" ]; then
+      printf '%s:swap\n' "$1"
+    fi
+  done </proc/swaps
 }
 
 # nvme_signatures DISK: prints what signatures the disk and its partitions carry, as name:type. Read-only. Returns 1
@@ -735,8 +850,8 @@ PARTS
   return "$status"
 }
 
-# racadm: reading what Dell's racadm prints. Its exit codes are undocumented, so an answer counts only when the text
-# is one that is known.
+# racadm: Dell's command line tool of the BMC. Its exit codes are undocumented, so an answer counts only when the text is
+# one that is known, and the exit status is 0.
 
 # racadm_command: prints the racadm to run. Returns 1 when there is none.
 racadm_command() {
@@ -754,7 +869,7 @@ racadm_command() {
 # without the header line of a group.
 racadm_get() {
   local answer
-  answer=$(timeout 120 "$1" get "$2" 2>&1) || return 1
+  answer=$(timeout 120 "$1" get "$2" 2>&1 </dev/null) || return 1
   case $answer in
   '[Key='* | *'
 [Key='*) printf '%s\n' "$answer" ;;
@@ -769,7 +884,7 @@ racadm_value() {
   local line value pending found
   found=0
   while IFS= read -r line; do
-    line=${line%"$(printf '\r')"}
+    line=${line%"$racadm_return"}
     case ${line#\#} in
     "$2="*) found=$((found + 1)) ;;
     *) continue ;;
@@ -801,10 +916,272 @@ ANSWER
   printf '%s|%s\n' "$value" "$pending"
 }
 
+# racadm_begin: sets what the functions here share; called once.
+racadm_begin() {
+  racadm_return=$(printf '\r')
+  racadm_read=
+  racadm_rows=
+  racadm_unread=
+}
+
+# racadm_group GROUPS NAME: sets racadm_grouped to the group of a BIOS attribute, by GROUPS ("Name=Group,..."). Returns
+# 1 where GROUPS does not have it.
+racadm_group() {
+  local rest entry
+  rest=$1,
+  while [ -n "$rest" ]; do
+    entry=${rest%%,*}
+    rest=${rest#*,}
+    case $entry in
+    "$2="?*)
+      racadm_grouped=BIOS.${entry#*=}
+      return 0
+      ;;
+    *) ;;
+    esac
+  done
+  return 1
+}
+
+# racadm_attributes COMMAND WANTED GROUPS: reads every attribute of WANTED ("Name=Value,..."), each group once. Sets
+# racadm_rows, one line "name|group|wanted|current|pending" for each that was read, and racadm_unread, " name" for
+# each that was not: its group is not known, or the answer is in no form that is known.
+racadm_attributes() {
+  local rest attribute name want value
+  racadm_rows=
+  racadm_unread=
+  rest=$2,
+  while [ -n "$rest" ]; do
+    attribute=${rest%%,*}
+    rest=${rest#*,}
+    name=${attribute%%=*}
+    want=${attribute#*=}
+    if racadm_group "$3" "$name" && racadm_once "$1" "$racadm_grouped" &&
+      value=$(racadm_value "$racadm_answer" "$name"); then
+      racadm_rows="$racadm_rows$name|$racadm_grouped|$want|${value%%|*}|${value#*|}
+"
+    else
+      racadm_unread="$racadm_unread $name"
+    fi
+  done
+  racadm_read=
+}
+
+# racadm_once COMMAND GROUP: sets racadm_answer; the answer to the group before is kept, since each call lasts seconds.
+racadm_once() {
+  if [ "$racadm_read" = "$2" ]; then
+    return 0
+  fi
+  racadm_read=
+  racadm_answer=$(racadm_get "$1" "$2") || return 1
+  racadm_read=$2
+}
+
+# racadm_lockdown COMMAND: prints the value of SystemLockdown. Returns 1 when no known answer came.
+racadm_lockdown() {
+  local answer value
+  answer=$(racadm_get "$1" iDRAC.Lockdown) || return 1
+  value=$(racadm_value "$answer" SystemLockdown) || return 1
+  printf '%s\n' "${value%%|*}"
+}
+
+# racadm_libraries: racadm asks for libssl.so and libcrypto.so without a version (RAC1170 where they are absent): links
+# them beside the newest ones. Returns 1 where there is nothing to link to.
+# shellcheck disable=SC2329 # called where racadm gets installed
+racadm_libraries() {
+  local name target
+  for name in libssl.so libcrypto.so; do
+    target=$(ldconfig -p | awk -v name="$name" 'index($1, name ".") == 1 { print $NF; exit }')
+    if [ -z "$target" ]; then
+      return 1
+    fi
+    if ! [ -e "${target%/*}/$name" ]; then
+      ln -s "${target##*/}" "${target%/*}/$name" || return 1
+    fi
+  done
+}
+
+# aptrepo: one package from a signed repository of somebody else, on a machine that does not know the repository yet. The
+# signing key is fetched over TLS and must have the pinned fingerprint; it is good for this repository only.
+
+# aptrepo_install NAME REPOSITORY SUITE KEY_URL FINGERPRINT PACKAGE: SUITE is "path suite component...", its path below
+# REPOSITORY. Sets aptrepo_problem and returns 1 where anything is not as it should be; what this wrote to /etc is taken
+# away then. Waits two minutes for another apt.
+aptrepo_install() {
+  local folder status list keyring
+  aptrepo_problem=
+  list=/etc/apt/sources.list.d/$1.list
+  keyring=/usr/share/keyrings/$1.gpg
+  aptrepo_can || return 1
+  folder=$(mktemp -d) || {
+    aptrepo_problem='no temporary folder can be made: is the disk full?'
+    return 1
+  }
+  status=0
+  aptrepo_key "$folder" "$4" "$5" && aptrepo_source "$folder" "$keyring" "$list" "$2" "$3" &&
+    aptrepo_update "$list" && aptrepo_package "$6" || status=1
+  rm -rf "$folder"
+  if [ "$status" -ne 0 ]; then
+    rm -f "$list" "$keyring"
+  fi
+  return "$status"
+}
+
+# aptrepo_can: the commands are there.
+aptrepo_can() {
+  local name missing
+  missing=
+  for name in apt-get curl dpkg-query gpg install mktemp; do
+    command -v "$name" >/dev/null 2>&1 || missing="$missing $name"
+  done
+  if [ -n "$missing" ]; then
+    aptrepo_problem="missing commands:$missing"
+    return 1
+  fi
+}
+
+# aptrepo_key FOLDER URL FINGERPRINT: fetches the key into FOLDER/keyring.gpg. Nothing but this one key goes in.
+aptrepo_key() {
+  local listing line found
+  if ! timeout 120 curl --silent --show-error --fail --location --proto '=https' --proto-redir '=https' --tlsv1.2 \
+    --connect-timeout 15 --max-filesize 1000000 --output "$1/key" "$2" 2>"$1/said"; then
+    line=
+    read -r line <"$1/said" || :
+    aptrepo_problem="the key $2 cannot be fetched: ${line:-curl failed}"
+    return 1
+  fi
+  mkdir -m 700 "$1/gnupg"
+  if ! listing=$(timeout 60 gpg --batch --homedir "$1/gnupg" --with-colons --show-keys "$1/key" 2>/dev/null); then
+    aptrepo_problem="what $2 gives is no OpenPGP key"
+    return 1
+  fi
+  found=$(printf '%s\n' "$listing" | awk -F: '$1 == "pub" { primary = 1 } $1 == "sub" { primary = 0 }
+    $1 == "fpr" && primary { print $10; primary = 0 }')
+  case "
+$found
+" in
+  *"
+$3
+"*) ;;
+  *)
+    aptrepo_problem="the key of $2 has the fingerprint ${found:-none}, not the pinned $3"
+    return 1
+    ;;
+  esac
+  timeout 60 gpg --batch --quiet --homedir "$1/gnupg" --import "$1/key" 2>/dev/null &&
+    timeout 60 gpg --batch --quiet --homedir "$1/gnupg" --export "$3" >"$1/keyring.gpg" && [ -s "$1/keyring.gpg" ] || {
+    aptrepo_problem="the key of $2 cannot be taken over by gpg"
+    return 1
+  }
+}
+
+# aptrepo_source FOLDER KEYRING LIST REPOSITORY SUITE
+aptrepo_source() {
+  printf 'deb [signed-by=%s] %s/%s\n' "$2" "${4%/}" "$5" >"$1/list"
+  if ! install -m 0644 "$1/keyring.gpg" "$2" || ! install -m 0644 "$1/list" "$3"; then
+    aptrepo_problem="cannot write $2 and $3: is the file system full or read-only?"
+    return 1
+  fi
+}
+
+# aptrepo_update LIST: the package lists of this repository only. apt itself calls an update that failed a success.
+aptrepo_update() {
+  local tries said
+  tries=0
+  while :; do
+    if said=$(timeout 300 apt-get -q -o "Dir::Etc::sourcelist=$1" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 \
+      -o APT::Update::Error-Mode=any -o Acquire::AllowInsecureRepositories=false -o Acquire::Retries=2 update 2>&1); then
+      return 0
+    fi
+    tries=$((tries + 1))
+    case $said in
+    *'Could not get lock'*)
+      if [ "$tries" -lt 24 ]; then
+        sleep 5
+        continue
+      fi
+      ;;
+    *) ;;
+    esac
+    aptrepo_problem="apt-get update of the repository failed: $(printf '%s\n' "$said" | awk '/^(E|Err|W):/ || /^  /' | head -n 4)"
+    return 1
+  done
+}
+
+# aptrepo_package PACKAGE: with what it needs from the distribution, whose lists may have to be fetched first.
+aptrepo_package() {
+  local said
+  said=$(aptrepo_get install "$1") || {
+    timeout 300 apt-get -q update >&2 || :
+    said=$(aptrepo_get install "$1") || {
+      aptrepo_problem="apt-get install $1 failed: $(printf '%s\n' "$said" | awk '/^E:/' | head -n 3)"
+      return 1
+    }
+  }
+  said=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1" 2>/dev/null) || said=none
+  case $said in
+  'ii '*) aptrepo_version=${said#ii } ;;
+  *)
+    aptrepo_problem="$1 is not installed, though apt-get said so"
+    return 1
+    ;;
+  esac
+}
+
+# aptrepo_get install PACKAGE
+aptrepo_get() {
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a timeout 600 apt-get -q -y -o DPkg::Lock::Timeout=120 \
+    -o APT::Get::AllowUnauthenticated=false "$1" --no-install-recommends "$2" 2>&1
+}
+
+# racadmget: gets racadm onto a machine that lacks it, from Dell's signed repository. Needs: racadm, aptrepo, log.
+
+# racadmget_find CLASS REPOSITORY SUITE PACKAGE KEY_URL FINGERPRINT: sets racadmget_command to the racadm to run, after
+# installing it where it is absent, and racadmget_said to what was found or done. Returns 1, with the reason in
+# racadmget_said, where there is none.
+racadmget_find() {
+  local answer
+  racadm_begin
+  if racadmget_command=$(racadm_command); then
+    racadmget_said=$racadmget_command
+    return 0
+  fi
+  case "$2|$3|$4|$5|$6|" in
+  *'-|'*)
+    racadmget_said="racadm absent, and class $1 does not say where it comes from"
+    return 1
+    ;;
+  *) ;;
+  esac
+  log_info "racadm absent: installing $4 from $2"
+  if ! aptrepo_install gpuaas-racadm "$2" "$3" "$5" "$6" "$4"; then
+    racadmget_said="racadm absent, and not installed: $aptrepo_problem"
+    return 1
+  fi
+  if ! racadmget_command=$(racadm_command); then
+    racadmget_said="racadm absent, though $4 $aptrepo_version is installed"
+    return 1
+  fi
+  racadmget_said="$racadmget_command, installed now: $4 $aptrepo_version, signed by $6"
+  answer=$(timeout 120 "$racadmget_command" get iDRAC.Lockdown 2>&1 </dev/null) || :
+  case $answer in
+  *RAC1170*)
+    log_info 'racadm does not find its libraries: linking them'
+    racadm_libraries || log_warn 'there is no libssl or libcrypto to link to'
+    ;;
+  *) ;;
+  esac
+}
+
 # Reads only. One function per area; each check is one evidence line, each device one INFO line.
 
 main() {
-  local row
+  local row fail_unfit
+  fail_unfit=no
+  # MAAS gives the parameter as one argument; only the exact text true counts
+  if [ "${1:-}" = --fail-unfit=true ]; then
+    fail_unfit=yes
+  fi
   # text is handled as bytes, and tools answer in English
   LC_ALL=C
   export LC_ALL
@@ -827,11 +1204,16 @@ main() {
   firmware_area
   kvm_area
   iommu_area
+  pci_scan
   gpu_area
   bf3_area
   fabric_area
   nvme_area
   finish
+  if [ "$evidence_verdict" = FAIL ] && [ "$fail_unfit" = yes ]; then
+    log_error 'not fit for slices, and fail_unfit is true: see the lines with status=FAIL'
+    return 1
+  fi
 }
 
 # skip_machine: a machine of no class is none of this script's business.
@@ -850,7 +1232,8 @@ class_read() {
   IFS='|' read -r class_name _ _ class_bmc class_cpu \
     class_gpu_ids class_gpu_count class_nvswitch_ids class_nvswitch_count \
     class_bf3_ids class_bf3_count class_fabric_ids class_fabric_count \
-    class_nvme_count class_os_model class_bios <<ROW
+    class_nvme_count class_os_model class_bios class_bios_groups \
+    class_repository class_suite class_package class_key_url class_fingerprint <<ROW
 $1
 ROW
 }
@@ -862,16 +1245,15 @@ write_result() {
   fi
 }
 
-# finish: summary line and YAML. "degraded" shows in MAAS and does not fail the commissioning.
+# finish: summary line and YAML. "degraded" shows in MAAS and does not fail the commissioning; main's status may.
 finish() {
-  local area key verdict
+  local area verdict
   evidence_summary SLICE_SUMMARY "hardware class $class_name"
   result_value verdict "$evidence_verdict"
   result_value hardware_class "$class_name"
-  for area in FIRMWARE KVM IOMMU GPU BF3 FABRIC NVME; do
-    verdict=$(evidence_area_verdict "SLICE_$area")
-    key=$(printf '%s' "$area" | tr '[:upper:]' '[:lower:]')
-    result_value "$key" "$verdict"
+  for area in FIRMWARE:firmware KVM:kvm IOMMU:iommu GPU:gpu BF3:bf3 FABRIC:fabric NVME:nvme; do
+    verdict=$(evidence_area_verdict "SLICE_${area%:*}")
+    result_value "${area#*:}" "$verdict"
   done
   result_value failures "$evidence_failures"
   result_value warnings "$evidence_warnings"
@@ -993,9 +1375,8 @@ hugepage_facts() {
   done
 }
 
-# racadm_checks: BIOS settings as the BMC reports them. The installation of racadm belongs into this one place.
+# racadm_checks: BIOS settings as the BMC reports them.
 racadm_checks() {
-  local command
   case $class_bmc in
   idrac*) ;;
   *)
@@ -1006,91 +1387,76 @@ racadm_checks() {
     return 0
     ;;
   esac
-  if command=$(racadm_command); then
-    evidence_pass SLICE_FIRMWARE racadm "$command"
+  if racadmget_find "$class_name" "$class_repository" "$class_suite" "$class_package" "$class_key_url" \
+    "$class_fingerprint"; then
+    evidence_pass SLICE_FIRMWARE racadm "$racadmget_said"
   else
-    evidence_warn SLICE_FIRMWARE racadm 'racadm absent: BIOS settings were not read' \
-      'install racadm in the commissioning image, or read the settings over Redfish'
+    evidence_warn SLICE_FIRMWARE racadm "$racadmget_said; BIOS settings were not read" \
+      'see that the machine reaches the repository and that hardware.racadm is right, or read the settings over Redfish'
   fi
   if evidence_stands_on SLICE_FIRMWARE bmc_lockdown racadm; then
-    bmc_lockdown_check "$command"
+    bmc_lockdown_check
   fi
   if evidence_stands_on SLICE_FIRMWARE bios_settings racadm; then
-    bios_checks "$command"
+    bios_checks
   else
     evidence_stands_on SLICE_FIRMWARE bios_pending racadm || :
   fi
 }
 
-# bmc_lockdown_check RACADM
 bmc_lockdown_check() {
-  local answer value
-  if ! answer=$(racadm_get "$1" iDRAC.Lockdown) || ! value=$(racadm_value "$answer" SystemLockdown); then
+  local value
+  value=$(racadm_lockdown "$racadmget_command") || value=unknown
+  case $value in
+  Disabled) evidence_pass SLICE_FIRMWARE bmc_lockdown 'SystemLockdown=Disabled' ;;
+  unknown)
     evidence_warn SLICE_FIRMWARE bmc_lockdown 'racadm gave no answer that is known for iDRAC.Lockdown' \
       'look at System Lockdown Mode in the iDRAC'
-    return 0
-  fi
-  case $value in
-  'Disabled|') evidence_pass SLICE_FIRMWARE bmc_lockdown 'SystemLockdown=Disabled' ;;
+    ;;
   *)
-    evidence_warn SLICE_FIRMWARE bmc_lockdown "SystemLockdown=${value%%|*}" \
+    evidence_warn SLICE_FIRMWARE bmc_lockdown "SystemLockdown=$value" \
       'BIOS changes are refused in System Lockdown Mode; turn it off before changing any'
     ;;
   esac
 }
 
-# bios_group NAME: prints the racadm group of a BIOS attribute, which Redfish names do not carry.
-bios_group() {
-  case $1 in
-  ProcVirtualization | LogicalProc) printf 'BIOS.ProcSettings\n' ;;
-  SriovGlobalEnable) printf 'BIOS.IntegratedDevices\n' ;;
-  *) return 1 ;;
-  esac
-}
-
-# bios_checks RACADM: every attribute of the class, current and pending.
+# bios_checks: every attribute of the class, current and pending.
 bios_checks() {
-  local command rest attribute name want group answer value wrong pending unknown
-  command=$1
-  wrong=
-  pending=
-  unknown=
-  rest=$class_bios,
+  local name want current pending wrong waiting
   if [ "$class_bios" = - ]; then
     evidence_skip SLICE_FIRMWARE bios_settings "class $class_name names no BIOS attributes"
     evidence_skip SLICE_FIRMWARE bios_pending "class $class_name names no BIOS attributes"
     return 0
   fi
-  while [ -n "$rest" ]; do
-    attribute=${rest%%,*}
-    rest=${rest#*,}
-    name=${attribute%%=*}
-    want=${attribute#*=}
-    if group=$(bios_group "$name") && answer=$(racadm_get "$command" "$group") &&
-      value=$(racadm_value "$answer" "$name"); then
-      evidence_fact SLICE_FIRMWARE bios_attribute "$name" current "${value%%|*}" pending "${value#*|}" wanted "$want"
-    else
-      unknown="$unknown $name"
+  racadm_attributes "$racadmget_command" "$class_bios" "$class_bios_groups"
+  wrong=
+  waiting=
+  while IFS='|' read -r name _ want current pending; do
+    if [ -z "$name" ]; then
       continue
     fi
-    if [ "${value%%|*}" != "$want" ]; then
-      wrong="$wrong $name=${value%%|*}"
+    evidence_fact SLICE_FIRMWARE bios_attribute "$name" current "$current" pending "$pending" wanted "$want"
+    if [ "$current" != "$want" ]; then
+      wrong="$wrong $name=$current"
     fi
-    if [ -n "${value#*|}" ]; then
-      pending="$pending $name=${value#*|}"
+    if [ -n "$pending" ]; then
+      waiting="$waiting $name=$pending"
     fi
-  done
-  bios_report "$wrong" "$pending" "$unknown"
+  done <<ROWS
+$racadm_rows
+ROWS
+  bios_report "$wrong" "$waiting" "$racadm_unread"
 }
 
-# bios_report WRONG PENDING UNKNOWN: lists with a blank before each item.
+# bios_report WRONG PENDING UNREAD: lists with a blank before each item.
 bios_report() {
+  local unread
+  unread='racadm gave no known answer, or the class does not give their group (hardware.bios.groups); look in the iDRAC'
   if [ -n "$1" ]; then
     evidence_fail SLICE_FIRMWARE bios_settings "wrong:$1${3:+; not read:$3}" \
-      "set $class_bios in the BIOS (one configuration job) and power-cycle"
+      "run $APPLY_SCRIPT with apply_bios=true, or set $class_bios in the BIOS and power-cycle"
   elif [ -n "$3" ]; then
-    evidence_warn SLICE_FIRMWARE bios_settings "not read:$3" \
-      'racadm gave no answer that is known for these; look at them in the iDRAC'
+    evidence_warn SLICE_FIRMWARE bios_settings "not read:$3" "$unread"
   else
     evidence_pass SLICE_FIRMWARE bios_settings "$class_bios"
   fi
@@ -1098,8 +1464,7 @@ bios_report() {
     evidence_warn SLICE_FIRMWARE bios_pending "pending:$2" \
       'a configuration job is staged: commit or clear it, then commission again'
   elif [ -n "$3" ]; then
-    evidence_warn SLICE_FIRMWARE bios_pending "not read:$3" \
-      'racadm gave no answer that is known for these; look at them in the iDRAC'
+    evidence_warn SLICE_FIRMWARE bios_pending "not read:$3" "$unread"
   else
     evidence_pass SLICE_FIRMWARE bios_pending 'nothing is pending'
   fi
@@ -1241,10 +1606,16 @@ fabric_area() {
 
 # pci_facts AREA KIND IDS: one INFO line per device.
 pci_facts() {
-  local area kind addresses address id numa width speed driver total current
+  local area kind addresses address id numa width speed drivers driver total current
   area=$1
   kind=$2
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
+  if [ -z "$addresses" ]; then
+    return 0
+  fi
+  # shellcheck disable=SC2086 # a list of addresses
+  drivers=$(pci_drivers $addresses) || :
   for address in $addresses; do
     pci_id "$address"
     id=$pci_value
@@ -1262,7 +1633,16 @@ pci_facts() {
     total=$pci_value
     pci_read "$address" sriov_numvfs
     current=$pci_value
-    driver=$(pci_driver "$address")
+    driver=none
+    case $drivers in
+    *"/$address "*)
+      driver=${drivers#*"/$address "}
+      driver=${driver%%
+*}
+      driver=${driver##*/}
+      ;;
+    *) ;;
+    esac
     evidence_fact "$area" "$kind" "$address" id "$id" numa "${numa:-unknown}" link_width "$width" link_speed "$speed" \
       driver "$driver" sriov_totalvfs "${total:-none}" sriov_numvfs "${current:-none}"
   done
@@ -1294,12 +1674,13 @@ count_check() {
       ;;
     *) ;;
     esac
-    addresses=$(pci_find "$id")
-    found=$(printf '%s' "$addresses" | awk 'END { print NR }')
+    pci_found "$id"
+    addresses=$pci_value
+    found=$pci_count
     if [ "$found" = "$count" ]; then
       good="$good${good:+, }$found of $id"
     else
-      bad="$bad${bad:+; }$found of $count $3 with ID $id:$(printf '%s' " $addresses" | tr '\n' ' ')"
+      bad="$bad${bad:+; }$found of $count $3 with ID $id: $addresses"
     fi
   done
   if [ -z "$bad$open" ]; then
@@ -1318,7 +1699,8 @@ link_check() {
   local addresses address narrow slow
   narrow=
   slow=
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
   for address in $addresses; do
     pci_link "$address"
     case $pci_value in
@@ -1340,7 +1722,8 @@ link_check() {
 numa_check() {
   local addresses address without
   without=
-  addresses=$(pci_find "$3")
+  pci_found "$3"
+  addresses=$pci_value
   for address in $addresses; do
     pci_read "$address" numa_node
     case $pci_value in
@@ -1360,7 +1743,8 @@ sriov_check() {
   local addresses address total current offered missing
   offered=
   missing=
-  addresses=$(pci_find "$1")
+  pci_found "$1"
+  addresses=$pci_value
   for address in $addresses; do
     pci_read "$address" sriov_numvfs
     current=$pci_value
@@ -1405,11 +1789,16 @@ nvme_area() {
   fi
 }
 
-# one_line TEXT: prints lines as one, separated by commas; "none" where there are none.
+# one_line TEXT: sets lined to the lines as one, separated by commas; "none" where there are none.
 one_line() {
-  local text
-  text=$(printf '%s' "$1" | tr '\n' ',')
-  printf '%s\n' "${text:-none}"
+  local line
+  lined=
+  while IFS= read -r line; do
+    lined="$lined${line:+${lined:+,}$line}"
+  done <<TEXT
+$1
+TEXT
+  lined=${lined:-none}
 }
 
 # nvme_facts DEVICES: one INFO line per device; kernel names are advisory, by-id and serial are the identity. Sets
@@ -1420,6 +1809,7 @@ nvme_facts() {
   nvme_occupied=' '
   nvme_unread=' '
   nvme_nameless=
+  nvme_names=$(nvme_links) || :
   for path in /sys/block/nvme*; do
     name=${path##*/}
     if [ -e "$path" ] && ! nvme_is_namespace "$name"; then
@@ -1434,10 +1824,18 @@ nvme_facts() {
 # nvme_fact NAME
 nvme_fact() {
   local by_id serial model bytes pci numa parts mounts holders signatures
-  if ! by_id=$(nvme_by_id "$1"); then
+  case "
+$nvme_names" in
+  *"/$1 "*)
+    by_id=${nvme_names#*"/$1 "}
+    by_id=${by_id%%
+*}
+    ;;
+  *)
     by_id=none
     nvme_nameless="$nvme_nameless $1"
-  fi
+    ;;
+  esac
   nvme_read "$1" device/serial
   serial=$nvme_value
   nvme_read "$1" device/model
@@ -1453,10 +1851,14 @@ nvme_fact() {
   if [ -n "$parts$mounts$holders$signatures" ]; then
     nvme_occupied="$nvme_occupied$1 "
   fi
-  parts=$(one_line "$parts")
-  mounts=$(one_line "$mounts")
-  holders=$(one_line "$holders")
-  signatures=$(one_line "$signatures")
+  one_line "$parts"
+  parts=$lined
+  one_line "$mounts"
+  mounts=$lined
+  one_line "$holders"
+  holders=$lined
+  one_line "$signatures"
+  signatures=$lined
   case $nvme_unread in
   *" $1 "*) signatures=unreadable ;;
   *) ;;

@@ -70,7 +70,8 @@ main() {
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-node-agent-install.lock
   fi
-  step_begin NODE_AGENT "$dry_run" supplied secret unit installed enabled active reported rollback
+  step_begin NODE_AGENT "$dry_run"
+  evidence_begin supplied secret unit installed enabled active reported rollback
   run_steps
   step_finish "node agent of ${GPUAAS_NODE:-this host}"
 }

@@ -58,7 +58,8 @@ main() {
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-slice-fabric-vfs.lock
   fi
-  step_begin SLICE_FABRIC "$dry_run" configured assignment ports firmware tmfifo_peer switchdev functions identity \
+  step_begin SLICE_FABRIC "$dry_run"
+  evidence_begin configured assignment ports firmware tmfifo_peer switchdev functions identity \
     subnet_manager representors qos map
   run_steps
   step_finish "fabric functions of ${GPUAAS_NODE:-this host}"

@@ -45,7 +45,8 @@ main() {
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-slice-host-bootstrap.lock
   fi
-  step_begin SLICE_BOOTSTRAP "$dry_run" disk packages kernel_packages kernel_arguments_file grub_config kernel_arguments \
+  step_begin SLICE_BOOTSTRAP "$dry_run"
+  evidence_begin disk packages kernel_packages kernel_arguments_file grub_config kernel_arguments \
     modules hugepages tuning ovmf libvirt runtime unit_vfio unit_network unit_repair unit_fabric unit_node_agent complete
   run_steps
   status=0

@@ -55,7 +55,9 @@ main() {
     checks=$(absent_begin | grep -v -x profile_tag)
   fi
   # shellcheck disable=SC2086 # a list of names
-  step_begin SLICE_RETIRE "$dry_run" slots bindings units dnsmasq files nat isolation isolation_ipv6 bridge forwarding boot \
+  step_begin SLICE_RETIRE "$dry_run"
+  step_again='run this again with --apply'
+  evidence_begin slots bindings units dnsmasq files nat isolation isolation_ipv6 bridge forwarding boot \
     initramfs masked fstab $checks
   run_steps
   step_finish 'way back to bare metal'

@@ -43,7 +43,8 @@ main() {
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-slice-runtime-prepare.lock
   fi
-  step_begin SLICE_RUNTIME "$dry_run" gpu_services fabric_manager gpu_holders libvirt_folder image_folder libvirt memlock \
+  step_begin SLICE_RUNTIME "$dry_run"
+  evidence_begin gpu_services fabric_manager gpu_holders libvirt_folder image_folder libvirt memlock \
     domains reservations
   run_steps
   step_finish "slice runtime of ${GPUAAS_NODE:-this host}"

@@ -49,12 +49,14 @@ main() {
   fi
   addresses=$(approved)
   if [ "$release" = yes ]; then
-    step_begin SLICE_VFIO "$dry_run" in_use released rule initramfs unit
+    step_begin SLICE_VFIO "$dry_run"
+    evidence_begin in_use released rule initramfs unit
     release_steps
     step_finish "vfio of ${GPUAAS_NODE:-this host}, released"
     return
   fi
-  step_begin SLICE_VFIO "$dry_run" approved identity host_devices iommu_groups in_use driver bound rule initramfs
+  step_begin SLICE_VFIO "$dry_run"
+  evidence_begin approved identity host_devices iommu_groups in_use driver bound rule initramfs
   bind_steps
   step_finish "vfio of ${GPUAAS_NODE:-this host}"
 }
