@@ -11,7 +11,8 @@ setup_file() {
     printf '[Service]\nType=exec\nExecStart=/usr/local/bin/gpuaas-node-agent infinity\n' >/etc/systemd/system/gpuaas-node-agent.service
     systemctl daemon-reload
     systemctl mask --quiet nvidia-persistenced.service nvidia-fabricmanager.service
-    systemctl start openvswitch-switch.service gpuaas-node-agent.service
+    systemctl start openvswitch-switch.service
+    systemctl restart gpuaas-node-agent.service
     mkdir -p /var/lib/libvirt/images
     if [ ! -e /sys/class/net/uplink0 ]; then
         ip link add uplink0 type veth peer name router0

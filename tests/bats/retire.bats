@@ -149,6 +149,7 @@ shadow() {
     for check in bindings units dnsmasq files nat isolation bridge forwarding boot initramfs masked; do
         assert_evidence "$check" WARN 'dry run: would *'
     done
+    [ "$(evidence_field nat remediation)" = 'run this again with --apply' ]
     after=$(state)
     [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
     retire --apply

@@ -175,11 +175,12 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     stopped shares_unmounted "still mounted: $ID_TWO (${TWO##*/}): /mnt/else (process 1)"
     same "$OS" "$ONE" "$TWO" "$THREE" "$OTHER"
     rm /usr/local/bin/systemctl "$UNFINISHED"
-    shadow systemctl "mkswap -q $THREE >/dev/null; swapon $THREE"
+    shadow systemctl "perl -MFcntl -e 'sysopen(F, q($THREE), O_RDONLY | O_EXCL); print STDERR 1; sleep 60' >/dev/null 2>/run/held 3>&- &
+        echo \$! >/run/holder; while ! [ -s /run/held ]; do sleep 0.05; done"
     apply_all
-    swapoff "$THREE"
-    stopped still_free "$ID_THREE (${THREE##*/}) is held by somebody"
-    wipefs -q -a "$THREE"
+    kill "$(cat /run/holder)"
+    rm /run/held
+    stopped still_free "$ID_THREE (${THREE##*/}) is used: *; $ID_THREE (${THREE##*/}) is held by somebody"
     rm /usr/local/bin/systemctl "$UNFINISHED"
     shadow systemctl "sleep 60 <$THREE >/dev/null 2>&1 3>&- & echo \$! >/run/holder"
     apply_all
@@ -300,7 +301,7 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     rm -r /var/log/gpuaas
     shadow partx 'case "$*" in *--delete*) exit 0 ;; esac'
     transition --apply --devices "$ID_ONE"
-    stopped wiped "${ONE##*/} still has partitions: ${ONE##*/}p1; wiped before: none; the others were not touched"
+    stopped wiped "${ONE##*/} still has partitions: ${ONE##*/}p1; *wiped before: none; the others were not touched"
     rm /usr/local/bin/partx
     partx --delete "$ONE"
 }

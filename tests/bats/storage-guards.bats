@@ -25,8 +25,9 @@ teardown() {
     unshadow
     udev_settle
     rm -rf "${VIRSH:?}"/* /var/log/gpuaas /etc/crypttab /etc/systemd/system/mnt-else.mount "$UNFINISHED"
+    swaps_to_nothing
+    rm -f /dev/alias
     while read -r place; do umount -l "$place"; done < <(awk '$1 ~ /loop/ { print $2 }' /proc/mounts)
-    while read -r area _; do case $area in /dev/loop*) swapoff "$area" ;; esac done </proc/swaps
     for disk in "$OS" "$ONE" "$TWO" "$THREE"; do sysfs_plain "$disk"; blockdev --setrw "$disk"; done
     storage_host
     [ -n "$BATS_TEST_COMPLETED" ] || storage_contents
@@ -222,27 +223,20 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     umount /share2
 }
 
-@test "swap: a disk, by an alias; a file on a share" {
-    mknod /dev/alias b $((0x$(stat -c %t "$TWO"))) $((0x$(stat -c %T "$TWO")))
-    mkswap -q "$TWO"
-    swapon /dev/alias
-    refused swap "$ID_TWO (${TWO##*/}): /dev/alias" claim members
-    swapoff /dev/alias
-    rm /dev/alias
-    refused members "$ID_TWO (${TWO##*/}): ${TWO##*/}:swap: part of something larger, or unknown"
-    wipefs -q -a "$TWO"
-    mkfs.ext4 -q -F -O ^has_journal -L two -U "$UUID_TWO" "$TWO"
-    udev_settle
-    mount -o noatime,noinit_itable "$TWO" /share2
-    head -c 1M /dev/zero >'/share2/swap file'
-    chmod 600 '/share2/swap file'
-    mkswap -q '/share2/swap file'
-    sync -f /share2
-    swapon '/share2/swap file'
+@test "swap: a disk, by an alias; a file on a share; a signature of swap that nobody uses" {
+    mknod /dev/alias b $((0x$(stat -c %t "$THREE"))) $((0x$(stat -c %T "$THREE")))
+    swaps_to /dev/alias
+    refused swap "$ID_THREE (${THREE##*/}): /dev/alias"
+    mount "$TWO" /share2
+    echo swap >'/share2/swap file'
+    mount -o remount,ro /share2
+    swaps_to '/share2/swap\040file'
     refused swap "$ID_TWO (${TWO##*/}): /share2/swap file"
-    swapoff '/share2/swap file'
-    rm '/share2/swap file'
+    swaps_to_nothing
     umount /share2
+    mkswap -q "$THREE"
+    refused members "$ID_THREE (${THREE##*/}): ${THREE##*/}:swap: part of something larger, or unknown"
+    storage_contents
 }
 
 @test "holders: device mapper on the disk, md on a partition" {
@@ -532,14 +526,10 @@ end_background() {
     refused users 'the open files of the processes cannot be read'
 }
 
-@test "claim: swap under a name that is gone" {
-    mknod /dev/alias b $((0x$(stat -c %t "$THREE"))) $((0x$(stat -c %T "$THREE")))
-    mkswap -q "$THREE"
-    swapon /dev/alias
-    rm /dev/alias
-    refused claim "$ID_THREE (${THREE##*/}): cannot be claimed: somebody holds it" members
-    swapoff "$THREE"
-    wipefs -q -a "$THREE"
+@test "claim: somebody holds a disk for himself" {
+    in_background "import os; disk = os.open('$THREE', os.O_RDONLY | os.O_EXCL)"
+    refused claim "$ID_THREE (${THREE##*/}): cannot be claimed: somebody holds it" users
+    end_background
 }
 
 # --- runs and plans --------------------------------------------------------------------------------------------

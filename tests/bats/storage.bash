@@ -66,6 +66,7 @@ storage_contents() {
         printf 'label: gpt\n%s\n' 'size=2M, type=L, name="the first", uuid=AAAAAAAA-2222-3333-4444-555555555555' |
             sfdisk --quiet --no-reread "$ONE"
         udev_settle
+        storage_partition
         mkfs.ext4 -q -F -O ^has_journal -L 'share one' -U "$UUID_ONE" "${ONE}p1"
         for disk in "$OS" "$ONE" "$TWO" "$THREE" "$OTHER"; do
             blockdev --flushbufs "$disk"
@@ -76,6 +77,22 @@ storage_contents() {
         dd if="/run/contents/${disk##*/}" of="$disk" bs=1M conv=notrunc status=none
     done
     udev_settle
+    storage_partition
+}
+
+# storage_partition: makes sure that the partition can be opened. Partitions of all containers take the lowest free minor, and
+# one that another container had when this one was made is not let in here: a spare disk's partition takes it instead.
+storage_partition() {
+    local tries=0 spare
+    until head -c 1 "${ONE}p1" >/dev/null 2>&1; do
+        [ "$tries" -lt 8 ] || { fail "${ONE}p1 cannot be opened"; return 1; }
+        spare=$(loop_disk "spare$tries" 1M)
+        printf 'label: dos\n,,L\n' | sfdisk --quiet --no-reread "$spare"
+        partx --delete "$ONE"
+        partx --add "$spare"
+        udev_settle
+        tries=$((tries + 1))
+    done
 }
 
 # hashes: what stands on each disk, one a line.
@@ -126,6 +143,16 @@ refused() {
     [ "$(cat /proc/1/mountinfo)" = "$before_mounts" ]
     [ ! -e "$UNFINISHED" ] || [ -n "${UNFINISHED_EXPECTED:-}" ]
     [ -z "$(find /var/log/gpuaas -name '*.txt*' 2>/dev/null)" ]
+}
+
+# swaps_to PATH: the kernel's list of swap areas names PATH. No real swap area: the machine that runs this would swap to it.
+swaps_to() {
+    printf 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n%s\tpartition\t1020\t\t0\t\t-2\n' "$1" >/run/swaps
+    grep -q ' /proc/swaps ' /proc/self/mountinfo || mount --bind /run/swaps /proc/swaps
+}
+
+swaps_to_nothing() {
+    ! grep -q ' /proc/swaps ' /proc/self/mountinfo || umount /proc/swaps
 }
 
 # shadow COMMAND CODE: puts shell code before the real command ($real), as a fault or another process would act.

@@ -54,9 +54,9 @@ main() {
     # what the node is for is not this script's to change
     checks=$(absent_begin | grep -v -x profile_tag)
   fi
-  # shellcheck disable=SC2086 # a list of names
   step_begin SLICE_RETIRE "$dry_run"
   step_again='run this again with --apply'
+  # shellcheck disable=SC2086 # a list of names
   evidence_begin slots bindings units dnsmasq files nat isolation isolation_ipv6 bridge forwarding boot \
     initramfs masked fstab $checks
   run_steps
