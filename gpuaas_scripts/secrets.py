@@ -7,6 +7,7 @@ A reference is `env:NAME` or `file:/absolute/path` (`config.scalars.SecretRef`).
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import GpuaasError
@@ -33,10 +34,33 @@ class Secret:
         return self._text
 
 
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file on a host that holds exactly one secret, brought there when the node is deployed.
+
+    `target` is its path there, `key` the configuration's key for the reference and `place` where that key is set, or
+    would be. `reference` is None while it is not set; `pending` says that it is to be approved.
+    """
+
+    target: str
+    key: str
+    place: str
+    reference: str | None = None
+    pending: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.target} from {self.reference}"
+
+    def resolve(self) -> Secret:
+        """The secret of the file. Raises SecretError, which says where the reference stands."""
+        return resolve(self.reference or "", f"{self.place}: {self.key}")
+
+
 def resolve(reference: str, what: str) -> Secret:
     """The secret that `reference` leads to; `what` names it in errors ("the API key of site lab").
 
-    A line end at the end of a file is no part of the secret. Raises SecretError.
+    One line end (LF or CRLF) at the end of a file is no part of the secret; all else is, and in a variable everything.
+    Raises SecretError.
     """
     kind, _, place = reference.partition(":")
     if kind == "env":
@@ -44,6 +68,8 @@ def resolve(reference: str, what: str) -> Secret:
         if not text:
             state = "empty" if place in os.environ else "not set"
             raise SecretError(f"{what}: the environment variable {place} is {state}", hint=f"export {place}=…")
+        if any("\ud800" <= character <= "\udfff" for character in text):  # how Python keeps bytes that are no UTF-8
+            raise SecretError(f"{what}: the environment variable {place} is no text in UTF-8")
         return Secret(text)
     if kind != "file" or not place.startswith("/"):
         raise SecretError(f"{what}: the reference is neither env:NAME nor file:/absolute/path")
@@ -52,7 +78,7 @@ def resolve(reference: str, what: str) -> Secret:
 
 def _content(path: Path, what: str) -> str:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_bytes().decode("utf-8")  # as bytes: line ends within stay as they are
     except UnicodeDecodeError:
         raise SecretError(f"{what}: {path} is no text in UTF-8") from None
     except OSError as error:

@@ -29,6 +29,7 @@ _FOLDERS: tuple[tuple[re.Pattern[str], TextKind], ...] = tuple(
         (r"(^|/)sysctl(\.d/[^/]+\.conf|\.conf)$", TextKind.SYSCTL),
         (r"(^|/)(modules-load\.d/[^/]+\.conf|etc/modules)$", TextKind.MODULES_LOAD),
         (r"(^|/)modprobe\.d/[^/]+\.conf$", TextKind.MODPROBE),
+        (r"(^|/)dracut\.conf(\.d/[^/]+\.conf)?$", TextKind.SHELL),
         (r"(^|/)udev/rules\.d/[^/]+\.rules$", TextKind.UDEV),
         (r"(^|/)systemd/(system|user)/.+\.d/[^/]+\.conf$", TextKind.UNIT),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,11 +44,18 @@ _DIALECTS = {
 }
 
 
+_SHELL = re.compile(r"(?:[ \t]*(?:#.*)?\n)*?[ \t]*#[ \t]*shellcheck[ \t]+shell=(\w+)")
+
+
 def dialect(content: str) -> Dialect | None:
-    """The language by the first line (without `#!`: POSIX); None for what is no shell, such as Python."""
+    """The language by the first line, or by a `# shellcheck shell=NAME` above all commands (without either: POSIX).
+
+    None for what is no shell, such as Python.
+    """
     first = content.split("\n", 1)[0]
     if not first.startswith("#!"):
-        return Dialect.POSIX
+        said = _SHELL.match(content)
+        return _DIALECTS.get(said[1], Dialect.POSIX) if said else Dialect.POSIX
     words = [word for word in first[2:].split() if not word.startswith("-")]
     names = [word.rsplit("/", 1)[-1] for word in words] or [""]
     if names[0] == "env":

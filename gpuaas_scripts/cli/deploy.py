@@ -70,8 +70,9 @@ def command(
     """Have MAAS install a node's machine and give it the node's user data.
 
     Before anything is sent: the profile's tag, the machine's state, the rendered tree, values that are still
-    to be approved, and that MAAS installs to the node's OS disk and nothing else. All problems are told at once.
-    MAAS's "Deployed" is no proof; --watch looks at the host itself.
+    to be approved, the secrets that are added to the user data (tried, and shown by reference only), and that MAAS
+    installs to the node's OS disk and nothing else. All problems are told at once. MAAS's "Deployed" is no proof;
+    --watch looks at the host itself.
 
     \b
     Examples:
@@ -146,12 +147,14 @@ def _host(node: Node, address: str | None, user: str, ssh: str | None, watching:
 async def _deploy(console: Console, session: MaasSession, node: Node, facts: Facts, wishes: Wishes) -> int:
     from ..maas import deploy
     from .nodes import machine_of, refuse, send_once
+    from .secret_part import added
 
     made = deploy.plan(facts)
     _show(console, facts)
     for warning in made.warnings:
         console.warning(warning)
-    refuse(f"{node.name} is not deployed", made.problems)
+    unresolved = ExitCode.USAGE if facts.secret_problems else ExitCode.FINDINGS
+    refuse(f"{node.name} is not deployed", made.problems, unresolved)
     assert facts.user_data is not None  # noqa: S101 - for the type checker; a problem otherwise
     assert facts.release is not None  # noqa: S101 - likewise
     if wishes.dry_run:
@@ -165,8 +168,10 @@ async def _deploy(console: Console, session: MaasSession, node: Node, facts: Fac
             hint="run the command again, and look at what it shows",
             exit_code=ExitCode.FINDINGS,
         )
-    form = deploy.fields(facts.user_data, facts.release)
-    answer = await send_once(session, "Machine.deploy", facts.machine, form)
+    sent = added(facts.user_data, facts.secrets)
+    form = deploy.fields(sent.user_data, facts.release)
+    hidden = (*sent.hidden, dict(form)["user_data"])
+    answer = await send_once(session, "Machine.deploy", facts.machine, form, hidden=hidden)
     refuse(f"{node.name} was asked for, and is not as asked", deploy.verify(facts, answer))
     console.info(f"{node.name}: {answer.status_name}; asked for, nothing proven yet")
     if wishes.host is None:
@@ -188,6 +193,9 @@ def _show(console: Console, facts: Facts) -> None:
     if facts.user_data is not None:
         size = f"{len(facts.user_data)} bytes, sha256 {digest(facts.user_data)}"
         console.data(f"  user data  {size}")
+    for file in facts.secrets:
+        if file.reference:
+            console.data(f"  secrets    {file}: a part of its own, added when the user data is sent; not in this hash")
 
 
 async def _watch(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..config.site import Node as Entry
     from ..config.site import Site
     from ..maas.machine import Machine
+    from ..secrets import SecretFile
     from ..sinks.maas_session import MaasSession
     from .console import Console
 
@@ -34,7 +35,8 @@ ERASING = "enable_disk_erasing_on_release"
 class Node:
     """A node with what the repository says of it. `tree` is what is wrong with the rendered tree, '' when nothing.
 
-    `missing` are the keys that withhold any of its artifacts, each with its place; `user_data` is None then.
+    `missing` are the keys that withhold any of its artifacts, each with its place; `user_data` is None then. `secrets`
+    are the files that user data brings to the host only when it is sent, by reference.
     """
 
     site: Site
@@ -43,6 +45,7 @@ class Node:
     missing: tuple[str, ...]
     user_data: bytes | None
     parity: str | None
+    secrets: tuple[SecretFile, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,6 +61,7 @@ class Node:
 def planned_node(console: Console, root: Path, site: str, name: str) -> Node:
     """Plan the site and render the node. Raises FindingsError (a site with errors), GpuaasError (no such node)."""
     from ..renderers import user_data
+    from ..secret_files import secret_files
     from .loading import planned, require_nodes
     from .tree_state import require_rendered
 
@@ -74,7 +78,10 @@ def planned_node(console: Console, root: Path, site: str, name: str) -> Node:
     missing = _missing(plan, entry)
     targets = [artifact.target for artifact in plan.of_node(name)]
     parity = next((target for target in targets if _PARITY.match(target)), None)
-    return Node(plan.site, entry, tree, missing, None if missing else user_data(plan, name), parity)
+    content = None if missing else user_data(plan, name)
+    secrets = secret_files(plan, name)
+    missing += tuple(f"{file.key} ({file.place})" for file in secrets if file.pending)
+    return Node(plan.site, entry, tree, missing, content, parity, secrets)
 
 
 def _missing(plan: Plan, entry: Entry) -> tuple[str, ...]:
@@ -93,6 +100,8 @@ def _missing(plan: Plan, entry: Entry) -> tuple[str, ...]:
 
 async def gather(session: MaasSession, node: Node, release: Release | None) -> Facts:
     """Everything that the deployment stands on. Raises GpuaasError when the machine is not the node's, MaasError."""
+    from .secret_part import try_out
+
     machine = await machine_of(session, node.entry)
     configured = _configured(node.entry)
     return Facts(
@@ -109,6 +118,8 @@ async def gather(session: MaasSession, node: Node, release: Release | None) -> F
         user_data=node.user_data,
         erases=await _erases(session),
         failing=await _failing(session, node),
+        secrets=node.secrets,
+        secret_problems=try_out(node.user_data, node.secrets),
     )
 
 

@@ -88,11 +88,11 @@ async def send_once(
     )
 
 
-def refuse(what: str, problems: Iterable[Problem]) -> None:
-    """Raise a GpuaasError (exit code 1) with all problems and how to go on with each, when there is one."""
+def refuse(what: str, problems: Iterable[Problem], exit_code: ExitCode = ExitCode.FINDINGS) -> None:
+    """Raise a GpuaasError with all problems and how to go on with each, when there is one."""
     found = list(problems)
     if not found:
         return
     lines = [f"\n  {one.message}{f'{chr(10)}    {one.hint}' if one.hint else ''}" for one in found]
     count = f"{len(found)} problems" if len(found) > 1 else "one problem"
-    raise GpuaasError(f"{what}: {count}{''.join(lines)}", exit_code=ExitCode.FINDINGS)
+    raise GpuaasError(f"{what}: {count}{''.join(lines)}", exit_code=exit_code)

@@ -170,7 +170,7 @@ def _rows(suite: Suite, files: Sequence[BatsFile], scripts: Sequence[str], ran: 
 def _tell(console: Console, ran: Ran, *, as_json: bool) -> None:
     count = len(ran.result.tests) if ran.result else 0
     say = console.info if as_json else console.data
-    say(f"{'passed' if ran.passed else 'FAILED'}  {ran.file.path}  {ran.shell}  {count} tests")
+    say(f"{'passed' if ran.passed else 'FAILED'}  {ran.file.path}  {ran.shell}  {count} tests  {ran.seconds:.0f} s")
     if not ran.passed:
         say(ran.report())
 
@@ -184,6 +184,7 @@ def _as_data(ran: Sequence[Ran], rows: Sequence[Row]) -> dict[str, object]:
                 "host": one.file.host,
                 "shell": str(one.shell),
                 "passed": one.passed,
+                "seconds": round(one.seconds, 1),
                 "problem": one.problem or (one.result.problem if one.result else ""),
                 "tests": [
                     {"name": test.name, "outcome": str(test.outcome), "detail": test.detail}

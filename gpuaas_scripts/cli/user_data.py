@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def command(console: Console, explicit_root: Path | None, site: str, node: str, part: str | None) -> None:
     """Print the user data of a node exactly as it is sent: the profile's part and the node's own, assembled.
 
-    It never holds a secret. While a value in it is to be approved, it is withheld (exit 2).
+    It never holds a secret: those that `deploy` adds when it sends it, as a last part, are named on stderr. While a
+    value in it is to be approved, it is withheld (exit 2).
 
     \b
     Examples:
@@ -32,6 +33,7 @@ def command(console: Console, explicit_root: Path | None, site: str, node: str, 
       gpuaas-gen user-data --site maas280 --node j22u11 --part node
     """
     from ..renderers import render
+    from ..secret_files import secret_files
     from .loading import planned, require_nodes
 
     root = find_root(console, explicit_root)
@@ -44,6 +46,9 @@ def command(console: Console, explicit_root: Path | None, site: str, node: str, 
         if rendered.artifact.path == wanted.path:
             content = rendered.content
     console.raw(content)
+    for file in secret_files(plan, node):
+        if part is None and file.reference:
+            console.info(f"without the secret {file}: `deploy` adds it when it sends this, as a part of its own")
 
 
 def _wanted(plan: Plan, node: str, part: str | None) -> Artifact:

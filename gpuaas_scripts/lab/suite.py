@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,11 +47,15 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A file and what its run under one shell gave; `problem` when it could not be run at all."""
+    """A file and what its run under one shell gave; `problem` when it could not be run at all.
+
+    `seconds` is the wall time, that of booting included.
+    """
 
     file: BatsFile
     shell: Shell
     result: BatsResult | None
+    seconds: float
     problem: str = ""
 
     @property
@@ -76,10 +81,12 @@ def run_suite(
 
     def one(work: tuple[BatsFile, Shell]) -> Ran:
         file, shell = work
+        result, problem, started = None, "", time.monotonic()
         try:
-            ran = Ran(file, shell, suite.run(file, shell, only=only))
+            result = suite.run(file, shell, only=only)
         except GpuaasError as error:
-            ran = Ran(file, shell, None, str(error))
+            problem = str(error)
+        ran = Ran(file, shell, result, time.monotonic() - started, problem)
         if done is not None:
             done(ran)
         return ran

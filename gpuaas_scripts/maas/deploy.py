@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 
+from ..secrets import SecretFile
 from . import storage
 from .machine import Machine, MachineStatus
 from .storage import OsDisk, Problem
@@ -45,7 +46,8 @@ class Facts:
 
     `tree` is what is wrong with the rendered tree; `missing` are keys to be approved, each with its place;
     `user_data` is None while it cannot be assembled. `erases` is whether MAAS is set to erase disks on release, None
-    when it did not say. `failing` are checks of the machine's last results that are FAIL.
+    when it did not say. `failing` are checks of the machine's last results that are FAIL. `secrets` are the files that
+    are added to the user data when it is sent, by reference, and `secret_problems` why they cannot be.
     """
 
     site: str
@@ -61,6 +63,8 @@ class Facts:
     user_data: bytes | None = None
     erases: bool | None = None
     failing: tuple[str, ...] = ()
+    secrets: tuple[SecretFile, ...] = ()
+    secret_problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def plan(facts: Facts) -> DeployPlan:
         *_about_state(facts),
         *_about_profile(facts),
         *_about_rendering(facts),
+        *facts.secret_problems,
         *storage.check(facts.machine, facts.os_disk),
         *_about_vendor_data(facts),
     ]
@@ -142,6 +147,10 @@ def _warnings(facts: Facts) -> Iterator[str]:
     if facts.failing:
         see = f"gpuaas-gen results --site {facts.site} --node {facts.node}"
         yield f"results of the machine are FAIL: {', '.join(facts.failing)}: {see}"
+    for file in facts.secrets:
+        if file.reference is None and not file.pending:
+            how = "set it, or bring the file by hand"
+            yield f"{file.place}: {file.key} is not set: {file.target} is not delivered; {how}"
     release, configured = facts.release, facts.configured
     if release and configured and release.series != configured.series:
         yield f"installs {release.text}, but the configuration says {configured.text}"

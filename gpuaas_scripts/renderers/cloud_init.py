@@ -17,6 +17,7 @@ How cloud-init merges (its `cloudinit/handlers/cloud_config.py`, `cloudinit/merg
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import quopri
 import re
@@ -27,7 +28,9 @@ from .quote import QuoteError
 from .yaml_text import Block, dump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ..secrets import Secret
 
 MAX_USER_DATA: Final = 1024 * 1024
 """Largest assembled user data, in bytes. MAAS itself has no limit (its settings have
@@ -61,6 +64,9 @@ _TYPES: Final[Mapping[str, type]] = {
 _MODE: Final = re.compile(r"0[0-7]{3}")
 _OWNER: Final = re.compile(r"[a-z_][a-z0-9_-]*:[a-z_][a-z0-9_-]*")
 _FILENAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ASSEMBLED: Final = re.compile(rb'MIME-Version: 1\.0\nContent-Type: multipart/mixed; boundary="([a-z0-9-]+)"\n')
+_SECRETS: Final = "secrets.yaml"
+_SECRETS_BANNER: Final = "# Secrets: added when the user data is sent, and in no file of the repository."
 
 
 def write_file(path: str, content: str, *, mode: str, owner: str = "root:root") -> dict[str, object]:
@@ -135,6 +141,32 @@ def assemble(parts: Sequence[tuple[str, str]]) -> bytes:
     return message
 
 
+def with_secrets(user_data: bytes, files: Iterable[tuple[str, Secret]]) -> bytes:
+    """Assembled user data with one more part at its end: a file of mode 0600 for each path and secret.
+
+    What was assembled stays as it is, byte for byte, and comes first; without files, nothing is added. The files hold
+    exactly the secrets, which are written in base64: no character needs an escape. Raises QuoteError for a relative
+    path, for what `assemble` did not make, and as `check_size` does; no text of it holds a secret.
+    """
+    entries: list[object] = []
+    for path, secret in files:
+        entry = write_file(path, "", mode="0600")
+        entry |= {"encoding": "b64", "content": base64.b64encode(secret.reveal().encode()).decode()}
+        entries.append(entry)
+    if not entries:
+        return user_data
+    head = _ASSEMBLED.match(user_data)
+    end = b"\n--%b--\n" % head[1] if head else b""
+    if head is None or not user_data.endswith(end):
+        raise QuoteError("secrets can only be added to assembled user data")
+    part = _encoded(_SECRETS, cloud_config({"write_files": entries}, banner=_SECRETS_BANNER))
+    if head[1] in part:  # the boundary is a hash of the other parts
+        raise QuoteError("the secrets cannot be added: they hold the boundary of the parts; change the secret")
+    message = user_data.removesuffix(end) + b"\n--%b\n%b" % (head[1], part) + end
+    check_size(message)
+    return message
+
+
 def check_size(user_data: bytes) -> int:
     """The size of assembled user data in bytes; QuoteError when above MAX_USER_DATA."""
     size = len(user_data)
@@ -146,6 +178,12 @@ def check_size(user_data: bytes) -> int:
 @lru_cache(maxsize=8)
 def _part(filename: str, text: str) -> tuple[bytes, bytes]:
     """A part and its digest; remembered, since all nodes of a profile begin with the same one."""
+    part = _encoded(filename, text)
+    return part, hashlib.sha256(part).digest()
+
+
+def _encoded(filename: str, text: str) -> bytes:
+    """A part with its headers; remembered nowhere, since it may hold secrets."""
     encoding, payload = "7bit", text.encode()
     if not text.isascii():
         encoding, payload = "quoted-printable", quopri.encodestring(payload)
@@ -156,8 +194,7 @@ def _part(filename: str, text: str) -> tuple[bytes, bytes]:
         f'Content-Disposition: attachment; filename="{filename}"\n'
         f"Merge-Type: {MERGE_TYPE}\n\n"
     )
-    part = head.encode() + payload
-    return part, hashlib.sha256(part).digest()
+    return head.encode() + payload
 
 
 def _boundary(parts: Sequence[bytes], digests: bytes) -> str:

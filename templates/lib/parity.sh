@@ -49,6 +49,11 @@ parity_options() {
   fi
 }
 
+# parity_skips_api: returns 0 when the control plane is not to be asked (--no-api).
+parity_skips_api() {
+  [ "$parity_api" = no ]
+}
+
 # parity_option NAME VALUE: keeps one value. Values reach a command line on another machine, so their characters are checked.
 parity_option() {
   case $1/$2 in

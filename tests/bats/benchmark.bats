@@ -1,5 +1,6 @@
 # gpuaas-benchmark-capture: one JSON, whatever is there. The tools are stand-ins that print what the real ones printed.
 # host: j22u15-known-good
+# script: gpuaas-benchmark-capture
 
 load helpers
 

@@ -54,8 +54,8 @@ grub() {
     [ "$status" -eq 0 ] || fail "$output"
     # with another root there is no networkd to tell
     ! grep -v 'Failed to send reload request' <<<"$output"
-    network=$(cat "$BATS_TEST_TMPDIR"/root/run/systemd/network/*ibp26s0.network)
+    network=$(cat "$BATS_TEST_TMPDIR"/root/run/systemd/network/*ibp15s0.network)
     grep -qx 'Address=10.178.0.11/16' <<<"$network"
-    ! grep -r ibp26s0 "$BATS_TEST_TMPDIR"/root/run/systemd/system || fail 'the boot waits for it'
+    ! grep -r ibp15s0 "$BATS_TEST_TMPDIR"/root/run/systemd/system || fail 'the boot waits for it'
     grep -qx 'Mode=datagram' <<<"$network"
 }

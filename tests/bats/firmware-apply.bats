@@ -1,6 +1,7 @@
 # 60-gpuaas-slice-firmware-apply with a racadm that has a memory (the lab's stand-in, in Dell's words): it stages only what
 # differs, one job, no reset unless asked, and refuses where it must.
 # host: j22u05-before-bios
+# script: 60-gpuaas-slice-firmware-apply
 
 load helpers
 

@@ -1,6 +1,7 @@
 # The bare-metal parity check: nothing of slices is on the host. Each check is seen PASS, then with exactly its thing there. The
 # slice host's own script says the same with --profile baremetal.
 # host: j22u05-after-bios
+# script: gpuaas-baremetal-parity-check
 
 load helpers
 

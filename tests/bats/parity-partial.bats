@@ -1,6 +1,7 @@
 # gpuaas-slice-parity-check on hosts that are not slice hosts yet: partial convergence (a custom image with VFIO, Open vSwitch and
 # node agent, but no IPoIB and no network baseline), and one of the firmware's defaults.
 # host: j22u11-partial
+# script: gpuaas-slice-parity-check
 
 load helpers
 

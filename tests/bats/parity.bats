@@ -1,6 +1,7 @@
 # gpuaas-slice-parity-check on a slice host where everything is right: every check is seen PASS, then with exactly its thing
 # broken. Real: systemd, Open vSwitch, iptables, dnsmasq, netplan, packets. Stand-ins: hardware, libvirt.
 # host: j22u15-known-good
+# script: gpuaas-slice-parity-check
 
 load helpers
 
@@ -56,9 +57,9 @@ network() {
     ip -n dpu link set dpu0 up
     ip link set tmfifo_net0 up
     ip netns add fabric
-    ip link add ibp26s0 type veth peer name fabric0 netns fabric
+    ip link add ibp15s0 type veth peer name fabric0 netns fabric
     ip -n fabric link set fabric0 up
-    ip link set ibp26s0 up
+    ip link set ibp15s0 up
 }
 
 # a dnsmasq that has just started looks for three seconds whether an address is free before it offers it
@@ -91,7 +92,7 @@ right() {
     install -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/netplan/60-ipoib.yaml" /etc/netplan/60-ipoib.yaml
     ip address replace 10.100.0.1/24 dev ovsbr0
     ip address replace 192.168.100.1/30 dev tmfifo_net0
-    ip address replace 10.178.0.11/16 dev ibp26s0
+    ip address replace 10.178.0.11/16 dev ibp15s0
     ip route replace default via 198.51.100.1 dev uplink0
     echo 1 >/proc/sys/net/ipv4/ip_forward
     isolation
@@ -444,16 +445,16 @@ switch() {
 }
 
 @test "fabric_address, fabric_route: no address, down, no interface, another way" {
-    ip address delete 10.178.0.11/16 dev ibp26s0
+    ip address delete 10.178.0.11/16 dev ibp15s0
     quick_fails fabric_address
     check_is fabric_route SKIP 'stands on fabric_address, which is FAIL'
     right
-    ip link set ibp26s0 down
+    ip link set ibp15s0 down
     quick_fails fabric_address
-    ip link set ibp26s0 name away0
+    ip link set ibp15s0 name away0
     quick_fails fabric_address
-    ip link set away0 name ibp26s0
-    ip link set ibp26s0 up
+    ip link set away0 name ibp15s0
+    ip link set ibp15s0 up
     right
     ip route add 10.178.0.1/32 via 198.51.100.1 dev uplink0
     quick_fails fabric_route

@@ -1,6 +1,7 @@
 # The preflight on a machine without racadm: a signed repository behind TLS, as Dell's is, made here and served locally. It
 # is installed only when the key is the pinned one and everything is signed by it.
 # host: many-faults
+# script: 50-gpuaas-slice-firmware-preflight
 
 load helpers
 

@@ -302,9 +302,9 @@ only_fails() {
     ip address flush dev guardian
     # the declared uplink and fabric interface, whether up or not
     mount -t tmpfs tmpfs /sys/class/net
-    mkdir -p /sys/class/net/uplink0 /sys/class/net/ibp26s0
+    mkdir -p /sys/class/net/uplink0 /sys/class/net/ibp15s0
     ln -s "../../../bus/pci/devices/0000:3a:00.0" /sys/class/net/uplink0/device
-    ln -s "../../../bus/pci/devices/0000:4b:00.0" /sys/class/net/ibp26s0/device
+    ln -s "../../../bus/pci/devices/0000:4b:00.0" /sys/class/net/ibp15s0/device
     bind
     umount /sys/class/net
     only_fails host_devices bound

@@ -39,17 +39,17 @@ def test_systemd_hands_over_every_value_exactly(machine: Container) -> None:
 
 def test_netplan_makes_of_the_ipoib_file_what_it_says(machine: Container, generated: Path) -> None:
     file = generated / "example/nodes/ex-slice-1/root/etc/netplan/60-ipoib.yaml"
-    machine.sh("ip link add ibp26s0 type veth peer name ibp-peer")
+    machine.sh("ip link add ibp15s0 type veth peer name ibp-peer")
     waits = "/run/systemd/system/systemd-networkd-wait-online.service.d/10-netplan.conf"
     machine.write("/etc/netplan/60-ipoib.yaml", file.read_text())
     machine.sh("chmod 0600 /etc/netplan/60-ipoib.yaml && netplan generate")
-    text = machine.read("/run/systemd/network/10-netplan-ibp26s0.network")
+    text = machine.read("/run/systemd/network/10-netplan-ibp15s0.network")
     for line in ("Address=10.178.0.11/16", "MTUBytes=2044", "Mode=datagram", "LinkLocalAddressing=no"):
         assert f"{line}\n" in text
-    assert "ibp26s0" not in machine.read(waits)  # optional: the boot does not wait for the fabric
+    assert "ibp15s0" not in machine.read(waits)  # optional: the boot does not wait for the fabric
     machine.write("/etc/netplan/60-ipoib.yaml", file.read_text().replace("optional: true", "optional: false"))
     machine.sh("netplan generate")
-    assert "ibp26s0" in machine.read(waits)
+    assert "ibp15s0" in machine.read(waits)
 
 
 def test_netplan_refuses_a_file_that_is_wrong(machine: Container, generated: Path) -> None:

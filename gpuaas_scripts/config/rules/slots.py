@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ...errors import Severity
@@ -11,9 +12,12 @@ from .base import Problem, is_slice_host
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..model.network import FabricNetwork, Uplink
     from ..site import Node
     from ..source import KeyPath
 
+_PREDICTABLE = re.compile(r"(?:en|ib)(?:P(\d+))?p(\d+)s(\d+)(?:f(\d+))?(?:np?\w+|d\d+)?\Z")
+"""Interface names that say where the adapter stands; those of virtual functions (`v0`) are other devices."""
 _SOLE = (("gpu", "GPU"), ("nvme", "NVMe device"), ("nvme_serial", "NVMe serial"), ("mac", "MAC address"))
 
 
@@ -80,17 +84,30 @@ def _fabric_devices(node: Node) -> Iterator[Problem]:
             )
 
 
+def _pci_of(interface: str) -> str | None:
+    """The PCI address that a predictable interface name tells, None for any other name.
+
+    Source: systemd.net-naming-scheme(7): domain, bus and slot in decimal, the function where there are several.
+    """
+    found = _PREDICTABLE.match(interface)
+    if found is None:
+        return None
+    domain, bus, slot, function = (int(part or 0) for part in found.groups())
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
+
+
 def _host_devices(node: Node) -> Iterator[Problem]:
     """Passing a device through takes it from the host, and with it the host's address on it."""
     network = node.config.network
     own: dict[str, tuple[str, KeyPath]] = {}
-    if network.uplink.pci is not None:
-        own[network.uplink.pci] = ("uplink", ("network", "uplink", "pci"))
-    if network.fabric.pci is not None:
-        own[network.fabric.pci] = ("fabric", ("network", "fabric", "pci"))
+    for name in ("uplink", "fabric"):
+        adapter: Uplink | FabricNetwork = getattr(network, name)
+        device = adapter.pci or _pci_of(adapter.interface or "")
+        if device is not None:
+            own[device] = (name, ("network", name, "pci" if adapter.pci else "interface"))
     for index, slot in enumerate(node.config.slots):
         for key in ("gpu", "fabric"):
-            device: str | None = getattr(slot, key)
+            device = getattr(slot, key)
             if device in own:
                 name, path = own[device]
                 yield Problem(

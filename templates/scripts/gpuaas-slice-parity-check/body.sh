@@ -118,7 +118,7 @@ areas() {
       ;;
     esac
   done
-  if [ "$parity_api" = no ]; then
+  if parity_skips_api; then
     wanted=$(printf '%s' "$wanted" | tr ',' '\n' | awk '$0 != "api" { printf "%s%s", separator, $0; separator = "," }')
     if [ -z "$wanted" ]; then
       log_error '--area api with --no-api (or with --host: that is asked from here) leaves nothing to look at'
