@@ -28,6 +28,7 @@ test: $(READY) ## install what the tests need, and run them all
 	sh .ci/packages
 	$(BIN)/python -m pytest tests -n "$$(nproc)" --dist loadfile
 
+ci: export GPUAAS_TEST_SHELLS = all
 ci: check check-generated lint test ## what continuous integration runs
 
 check: $(READY) ## ruff and mypy

@@ -164,7 +164,8 @@ def _from_file(
         raise click.UsageError(f"{path} holds no plan for {', '.join(unknown)}")
     chosen = {name: known[name] for name in (choice.nodes or known)}
     asked = {item.asked: str(item.desired) for host in chosen.values() for item in host.plan.items}
-    choice = replace(choice, site=file.site or None, nodes=tuple(chosen), backend=file.backend, attributes=asked)
+    nodes = tuple(chosen) if file.site else ()  # the one host of IDRAC_HOST has no name to ask for
+    choice = replace(choice, site=file.site or None, nodes=nodes, backend=file.backend, attributes=asked)
     if not chosen:
         return choice, Work({}, (), wishes, file.site)
     hosts = {host.name: host for host in find_hosts(console, explicit_root, choice).hosts}

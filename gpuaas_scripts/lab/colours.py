@@ -1,7 +1,8 @@
 """The table of both colours: every check that a script declares, with the tests that saw it right and broken.
 
-Declared are the words of `evidence_begin` in the rendered script, and every name that it reports by a literal
-`evidence_pass`, `evidence_fail` or `evidence_warn`. Seen is what the bats helpers recorded of its runs.
+Declared are the words of `evidence_begin` in the rendered script, every name that it reports by a literal, and every
+name that one of its runs has reported: a run reports all checks that it declares. Seen is what the bats helpers
+recorded of its runs.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ import msgspec
 from gpuaas_scripts.checks.shell_calls import DYNAMIC
 from gpuaas_scripts.checks.shell_facts import shfmt
 from gpuaas_scripts.checks.shell_walk import text_of
-from gpuaas_scripts.errors import GpuaasError
-from gpuaas_scripts.evidence.parse import Line, Status, read_line
+from gpuaas_scripts.evidence.parse import SUMMARY, Line, Status, read_line
 from gpuaas_scripts.run import run
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _REPORTS = {"evidence_pass": Status.PASS, "evidence_fail": Status.FAIL, "evidence_warn": Status.WARN}
 _VARIABLE = re.compile(DYNAMIC + r"([A-Za-z_][A-Za-z0-9_]*)" + DYNAMIC)
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_FIRST = f"{DYNAMIC}1{DYNAMIC}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,46 +57,77 @@ class Row:
 
 
 def declared(script: str, text: str) -> list[Declared]:
-    """The checks that a rendered script declares, in their order; none for a script without evidence.
+    """The checks that the text of a rendered script tells, in their order; none for a script without evidence."""
+    found = _read(text)
+    fails, warns = found.reports[Status.FAIL], found.reports[Status.WARN]
+    return [Declared(script, name, _can_fail(name, fails, warns)) for name in found.names]
 
-    Raises GpuaasError where `evidence_begin` is given a name that cannot be told from the text.
-    """
+
+def _can_fail(name: str, fails: set[str], warns: set[str]) -> bool:
+    return name in fails or ("" in fails and name not in warns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a script's text tells: its checks, those it reports by status ('': one that only running tells)."""
+
+    names: tuple[str, ...]
+    reports: dict[Status, set[str]]
+    begins: bool
+
+
+def _read(text: str) -> _Found:
     tree = msgspec.json.decode(run([shfmt(), "-ln", "posix", "--to-json"], stdin=text, timeout=60).stdout)
     calls: list[list[str]] = []
     values: dict[str, list[str]] = {}
-    for node in _nodes([one for one in tree.get("Stmts") or () if not _is_of_evidence(one)]):
-        if node.get("Type") == "CallExpr":
-            calls.append([text_of(word) for word in node.get("Args") or ()])
+    wrappers: dict[str, set[Status]] = {}
+    for statement in tree.get("Stmts") or ():
+        function = _function(statement)
+        if function.startswith("evidence_"):  # its own calls are about any check
+            continue
+        own = [[text_of(word) for word in node.get("Args") or ()] for node in _nodes(statement) if _is_call(node)]
+        calls += own
+        passed_on = {
+            _REPORTS[words[0]] for words in own if len(words) > 2 and words[0] in _REPORTS and words[2] == _FIRST
+        }
+        if function and passed_on:
+            wrappers[function] = passed_on
+        for node in _nodes(statement):
             for assign in node.get("Assigns") or ():
                 values.setdefault(assign["Name"]["Value"], []).append(text_of(assign.get("Value") or {}))
-    names = {name: None for words in calls if words[:1] == ["evidence_begin"] for name in _words(script, words, values)}
     reports: dict[Status, set[str]] = {status: set() for status in _REPORTS.values()}
     for words in calls:
-        if len(words) > 2 and words[0] in _REPORTS:
-            reports[_REPORTS[words[0]]].add(words[2] if _NAME.match(words[2]) else "")
-    for name in sorted(set().union(*reports.values()) - {""}):
-        names.setdefault(name)
-    fails, warns = reports[Status.FAIL], reports[Status.WARN]
-    return [Declared(script, name, name in fails or ("" in fails and name not in warns)) for name in names]
+        for status, name in _reported(words, wrappers):
+            reports[status].add(name if _NAME.match(name) else "")
+    begun = [words for words in calls if words[:1] == ["evidence_begin"]]
+    names = {name: None for words in begun for name in _words(words, values)}
+    names |= dict.fromkeys(sorted(set().union(*reports.values()) - {""}))
+    return _Found(tuple(names), reports, bool(begun))
 
 
-def _is_of_evidence(statement: dict[str, Any]) -> bool:
-    """Whether it is a function of the fragment evidence, whose own calls are about any check."""
+def _reported(words: list[str], wrappers: Mapping[str, set[Status]]) -> Iterator[tuple[Status, str]]:
+    """What one call reports: of evidence.sh's own functions, and of those that pass their first argument on to them."""
+    if len(words) > 2 and words[0] in _REPORTS and words[2] != _FIRST:
+        yield _REPORTS[words[0]], words[2]
+    elif len(words) > 1:
+        yield from ((status, words[1]) for status in wrappers.get(words[0], ()))
+
+
+def _is_call(node: dict[str, Any]) -> bool:
+    return node.get("Type") == "CallExpr" and bool(node.get("Args"))
+
+
+def _function(statement: dict[str, Any]) -> str:
     command = statement.get("Cmd") or {}
-    return command.get("Type") == "FuncDecl" and str(command["Name"]["Value"]).startswith("evidence_")
+    return str(command["Name"]["Value"]) if command.get("Type") == "FuncDecl" else ""
 
 
-def _words(script: str, words: list[str], values: Mapping[str, list[str]]) -> Iterator[str]:
+def _words(words: list[str], values: Mapping[str, list[str]]) -> Iterator[str]:
+    """The names among the words of `evidence_begin`; what only running tells is left out."""
     for word in words[1:]:
         variable = _VARIABLE.fullmatch(word)
-        for value in values.get(variable[1], [word]) if variable else [word]:
-            for name in value.split():
-                if not _NAME.match(name):
-                    raise GpuaasError(
-                        f"{script}: evidence_begin is given {name.replace(DYNAMIC, '$')!r}, which only running tells",
-                        hint="name every check as a word, or in a variable that is set to words",
-                    )
-                yield name
+        for value in values.get(variable[1], []) if variable else [word]:
+            yield from (name for name in value.split() if _NAME.match(name))
 
 
 def _nodes(node: object) -> Iterator[dict[str, Any]]:
@@ -114,17 +146,25 @@ def table(scripts: Mapping[str, str], evidence: Iterable[str]) -> list[Row]:
 
     `evidence` are recorded lines, "script<TAB>shell<TAB>test<TAB>line" (`BatsResult.evidence`).
     """
-    rows = {}
-    for script, text in scripts.items():
-        for check in declared(script, text):
-            rows[script, check.check] = Row(script, check.check), check.can_fail
+    texts = {script: _read(text) for script, text in scripts.items()}
+    rows = {(script, name): Row(script, name) for script, found in texts.items() for name in found.names}
+    ran = set()
     for record in evidence:
         script, _, test, raw = record.split("\t", 3)
         line = read_line(raw)
-        if isinstance(line, Line) and (script, line.check) in rows:
-            row, can_fail = rows[script, line.check]
-            rows[script, line.check] = _with(row, line, test, can_fail=can_fail), can_fail
-    return [row for row, _ in rows.values()]
+        if not isinstance(line, Line) or line.status is Status.INFO or line.check == SUMMARY or script not in texts:
+            continue
+        ran.add(script)
+        reports = texts[script].reports
+        can_fail = _can_fail(line.check, reports[Status.FAIL], reports[Status.WARN])
+        key = script, line.check
+        rows[key] = _with(rows.get(key, Row(*key)), line, test, can_fail=can_fail)
+    never = [
+        Row(script, "(all)")
+        for script, found in texts.items()
+        if found.begins and not found.names and script not in ran
+    ]
+    return [*rows.values(), *never]
 
 
 def _with(row: Row, line: Line, test: str, *, can_fail: bool) -> Row:

@@ -6,7 +6,7 @@ grubcfg_own() {
     set +u
     GRUB_CMDLINE_LINUX=
     # shellcheck source=/dev/null # a file of /etc/default/grub.d
-    . "$1" >/dev/null
+    . "$1" >/dev/null || exit 1 # said, since set -e is off where a caller asks for the status
     # shellcheck disable=SC2086 # words are wanted
     printf '%s\n' $GRUB_CMDLINE_LINUX
   )
@@ -21,7 +21,7 @@ grubcfg_words() {
     for file in /etc/default/grub /etc/default/grub.d/*.cfg; do
       if [ -e "$file" ]; then
         # shellcheck source=/dev/null # the host's own
-        . "$file" >/dev/null
+        . "$file" >/dev/null || exit 1
       fi
     done
     # shellcheck disable=SC2086 # words are wanted
@@ -39,7 +39,7 @@ grubcfg_hand_edits() {
     GRUB_CMDLINE_LINUX_DEFAULT=
     if [ -e /etc/default/grub ]; then
       # shellcheck source=/dev/null # the host's own
-      . /etc/default/grub >/dev/null
+      . /etc/default/grub >/dev/null || exit 1
     fi
     # shellcheck disable=SC2086 # words are wanted
     printf '%s\n' $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT

@@ -13,6 +13,9 @@ import yaml
 from gpuaas_scripts import load_site, plan, user_data
 from gpuaas_scripts.lab import container as lab_container
 from gpuaas_scripts.lab.container import Container
+from gpuaas_scripts.renderers.cloud_init import with_secrets
+from gpuaas_scripts.secret_files import NODE_AGENT_SECRET
+from gpuaas_scripts.secrets import Secret
 
 Boot = Callable[..., AbstractContextManager[Container]]
 
@@ -21,6 +24,7 @@ pytestmark = pytest.mark.container
 ROOT = Path(__file__).parents[1] / "site"
 NODE = "lab-slice-1"
 BOOTSTRAP = "gpuaas-slice-host-bootstrap.service"
+SECRET = 'it\'s "a" $secret: \\ é\n two lines'
 
 
 def seed(folder: Path, content: bytes) -> Path:
@@ -42,14 +46,17 @@ def test_a_node_boots_with_its_user_data(
 ) -> None:
     monkeypatch.setattr(lab_container, "BOOT_TIMEOUT", 300.0)  # the bootstrap, which installs packages, is a part of it
     planned = plan(load_site("lab", ROOT))
-    content = user_data(planned, NODE)
+    content = with_secrets(user_data(planned, NODE), [(NODE_AGENT_SECRET, Secret(SECRET))])
     # degraded: this container is no slice host, and the bootstrap says so
     with lab(seed=seed(tmp_path / "seed", content), name="user-data", allow_degraded=True) as machine:
         answer = status(machine)
         assert (answer["status"], answer["errors"]) == ("done", []), machine.read("/var/log/cloud-init-output.log")
         merged = yaml.safe_load(machine.read("/var/lib/cloud/instance/cloud-config.txt"))
         expected = [artifact for artifact in planned.of_node(NODE) if artifact.target]
-        assert [entry["path"] for entry in merged["write_files"]] == [artifact.target for artifact in expected]
+        targets = [artifact.target for artifact in expected]
+        assert [entry["path"] for entry in merged["write_files"]] == [*targets, NODE_AGENT_SECRET]
+        assert machine.read(NODE_AGENT_SECRET) == SECRET
+        assert machine.exec(["stat", "-c", "%a %U:%G", NODE_AGENT_SECRET]).stdout.strip() == "600 root:root"
         for artifact in expected:  # each file, byte for byte, with its mode and owner
             assert machine.read(artifact.target) == (generated / "lab" / artifact.path).read_text()
             mode = machine.exec(["stat", "-c", "%a %U:%G", artifact.target]).stdout.strip()

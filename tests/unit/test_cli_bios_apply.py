@@ -350,6 +350,17 @@ def test_one_host_of_the_environment(one: Lab) -> None:
     assert values(one)["ProcVirtualization"] == "Enabled"
 
 
+def test_a_plan_of_one_host_of_the_environment(one: Lab) -> None:
+    trust = ("--cacert", str(one.farm.certificate.certificate))
+    path = str(one.root / "plan.json")
+    assert one.gen("plan", "--attr", "vt=Enabled", "-o", path, *trust, site=False, env=one.one_host()).code == 3
+    ran = one.gen("apply", path, *trust, *FORCE, site=False, env=one.one_host())
+    assert ran.code == 0, ran.err
+    assert values(one)["ProcVirtualization"] == "Enabled"
+    other = {**one.one_host(), "IDRAC_HOST": "192.0.2.1"}
+    assert one.gen("apply", path, *trust, *FORCE, site=False, env=other).code == 2
+
+
 def test_json_and_junit(one: Lab) -> None:
     document = json.loads(one.gen("apply", planned(one), *FORCE, "--format", "json").out)
     (host,) = document["hosts"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.colours import Declared, as_text, declared, table
 
 pytestmark = pytest.mark.process
@@ -42,11 +41,41 @@ def test_declared_are_the_words_of_evidence_begin_and_what_is_reported() -> None
     ]
 
 
-def test_a_name_that_only_running_tells_is_refused() -> None:
-    with pytest.raises(GpuaasError, match="only running tells"):
-        declared("script", "main() {\n  evidence_begin $(names)\n}\n")
-    with pytest.raises(GpuaasError, match="only running tells"):
-        declared("script", 'main() {\n  evidence_begin "$1"\n}\n')
+def test_a_name_that_only_running_tells_is_told_by_the_runs() -> None:
+    text = "main() {\n  evidence_begin $(names)\n  evidence_fail A nat x y\n}\n"
+    assert [one.check for one in declared("script", text)] == ["nat"]
+    rows = table({"script": text}, [line("PASS", "bridge", ""), line("PASS", "nat", ""), line("FAIL", "nat")])
+    assert [(row.check, row.complete) for row in rows] == [("nat", True), ("bridge", False)]
+
+
+def test_a_script_that_never_ran_is_not_complete() -> None:
+    [row] = table({"script": "main() {\n  evidence_begin $(names)\n}\n"}, [])
+    assert not row.complete
+    assert table({"script": "main() {\n  :\n}\n"}, []) == []
+
+
+def test_functions_that_pass_a_check_on_report_it() -> None:
+    text = """\
+fail() {
+  evidence_fail AREA "$1" "$2" "$3"
+}
+warn() {
+  evidence_warn AREA "$1" "$2" "$3"
+}
+main() {
+  evidence_begin "$@"
+  fail nat x y
+  warn bridge x y
+}
+"""
+    assert declared("script", text) == [
+        Declared("script", "bridge", can_fail=False),
+        Declared("script", "nat", can_fail=True),
+    ]
+
+
+def test_inventory_and_the_summary_are_no_checks() -> None:
+    assert table({"script": SIMPLE}, [line("INFO", "disk", ""), line("PASS", "summary", "")])[1:] == []
 
 
 SIMPLE = "main() {\n  evidence_begin nat\n  evidence_fail A nat x y\n}\n"
@@ -69,7 +98,7 @@ WARNS = "main() {\n  evidence_begin nat\n  evidence_warn A nat x y\n}\n"
     ],
 )
 def test_a_row_is_complete_when_both_colours_were_seen_with_a_remediation(evidence: list[str], complete: bool) -> None:
-    [row] = table({"script": SIMPLE}, evidence)
+    row, *_ = table({"script": SIMPLE}, evidence)
     assert row.complete is complete
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from gpuaas_scripts.maas.deploy import Facts, Release, fields, list_keys, plan, verify
 from gpuaas_scripts.maas.machine import Disk, Machine, MachineStatus
-from gpuaas_scripts.maas.storage import OsDisk
+from gpuaas_scripts.maas.storage import OsDisk, Problem
 from gpuaas_scripts.renderers.cloud_init import assemble, cloud_config
+from gpuaas_scripts.secrets import SecretFile
 
 OS = Disk("nvme7n1", "OS-1", "Boss", "", used=True, mounts=("/",))
 MACHINE = Machine(
@@ -66,6 +67,7 @@ def test_everything_right_is_no_problem_and_no_warning() -> None:
         ),
         (replace(FACTS, os_disk=OsDisk()), "OS disk is not approved"),
         (replace(FACTS, release=None), "which release"),
+        (replace(FACTS, secret_problems=(Problem("LAB is not set", "export LAB=…"),)), "LAB is not set"),
         (with_machine(hardware_sync=True), "hardware sync is on for the machine"),
         (with_machine(ephemeral=True), "ephemeral deployment is on for the machine"),
     ],
@@ -110,6 +112,10 @@ def test_lists_are_found_in_every_part() -> None:
     [
         (replace(FACTS, failing=("SLICE_GPU.gpu_count",)), "results of the machine are FAIL: SLICE_GPU.gpu_count"),
         (replace(FACTS, erases=True), "erases all of its disks"),
+        (
+            replace(FACTS, secrets=(SecretFile("/etc/x", "agent.secret", "n1.yaml"),)),
+            "n1.yaml: agent.secret is not set: /etc/x is not delivered",
+        ),
         (replace(FACTS, erases=None), "did not say whether releasing erases"),
         (
             replace(FACTS, release=Release("ubuntu/jammy")),

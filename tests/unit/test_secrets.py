@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuaas_scripts.secrets import SecretError, resolve
+from gpuaas_scripts.secrets import SecretError, SecretFile, resolve
 
 TEXT = "planted-secret-9"
 
@@ -29,6 +29,8 @@ def test_only_one_line_end_is_taken_away(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.write_bytes(b" a \n\n")
     assert resolve(f"file:{path}", "the key").reveal() == " a \n"
+    path.write_bytes(b"a\r\nb\rc\n")
+    assert resolve(f"file:{path}", "the key").reveal() == "a\r\nb\rc"
 
 
 def test_what_leads_nowhere_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +51,20 @@ def test_what_leads_nowhere_says_where(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("LAB_SECRET", "")
     with pytest.raises(SecretError, match="LAB_SECRET is empty"):
         resolve("env:LAB_SECRET", "the key")
+
+
+def test_a_variable_that_is_no_text_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SECRET", f"{TEXT}\udcff")
+    with pytest.raises(SecretError) as caught:
+        resolve("env:LAB_SECRET", "the key")
+    assert str(caught.value) == "the key: the environment variable LAB_SECRET is no text in UTF-8"
+
+
+def test_a_secret_file_is_named_by_its_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SECRET", TEXT)
+    file = SecretFile("/etc/x", "agent.secret", "n1.yaml:3:4", "env:LAB_SECRET")
+    assert str(file) == "/etc/x from env:LAB_SECRET"
+    assert file.resolve().reveal() == TEXT
+    monkeypatch.delenv("LAB_SECRET")
+    with pytest.raises(SecretError, match=r"n1.yaml:3:4: agent.secret: the environment variable LAB_SECRET is not set"):
+        file.resolve()
