@@ -163,7 +163,10 @@ class _Renderer:
             hint = "declare the setting, and put every value through a filter"
             self.findings.append(Finding("GS307", Severity.ERROR, str(error), place, hint))
             return head
-        return head + text.rstrip("\n") + "\n"
+        first, newline, rest = text.rstrip("\n").partition("\n")
+        if first.startswith("#!"):  # tells the kernel what runs the file, and only in the first line
+            return f"{first}{newline}{head}{rest}\n"
+        return head + first + newline + rest + "\n"
 
     def _part(self, artifact: Artifact, head: str) -> str:
         files = [
