@@ -26,7 +26,9 @@ SHELLS = ("dash", "busybox", "bash")
 
 @click.command("test")
 @click.option("--script", "scripts", multiple=True, metavar="NAME", help="Only the tests of this script (repeatable).")
-@click.option("--site", shell_complete=complete_site, help="Only the tests of this site (default: all tests).")
+@click.option(
+    "--site", shell_complete=complete_site, help="Only the tests of this site (default: all); without the table."
+)
 @click.option(
     "--shell", "shells", multiple=True, type=click.Choice(SHELLS), help="Only under this shell (repeatable; all)."
 )
@@ -77,7 +79,7 @@ def command(
             parallel=parallel or len(os.sched_getaffinity(0)),
             done=lambda one: _tell(console, one, as_json=as_json),
         )
-        rows = [] if only else _rows(suite, files, scripts, ran)
+        rows = [] if only or site else _rows(suite, files, scripts, ran)
     gaps = [row for row in rows if not row.complete]
     if as_json:
         console.data(json.dumps(_as_data(ran, rows), indent=2))
@@ -87,10 +89,9 @@ def command(
         console.data(as_text(rows if table else gaps))
     failed = [one for one in ran if not one.passed]
     seconds = time.monotonic() - started
-    console.info(
-        f"{len(ran) - len(failed)} of {len(ran)} runs passed, "
-        f"{len(rows) - len(gaps)} of {len(rows)} checks seen right and broken, {seconds:.0f} s"
-    )
+    counts = [f"{len(ran) - len(failed)} of {len(ran)} runs passed"]
+    counts += [f"{len(rows) - len(gaps)} of {len(rows)} checks seen right and broken"] if rows else []
+    console.info(", ".join([*counts, f"{seconds:.0f} s"]))
     return ExitCode.FINDINGS if failed or gaps else ExitCode.OK
 
 

@@ -1,8 +1,7 @@
 """The table of both colours: every check that a script declares, with the tests that saw it right and broken.
 
-Declared are the words of `evidence_begin` in the rendered script, every name that it reports by a literal, and every
-name that one of its runs has reported: a run reports all checks that it declares. Seen is what the bats helpers
-recorded of its runs.
+Declared are the words of `evidence_begin` in the rendered script, and every name that one of its runs has reported: a
+run reports all checks that it declares. Seen is what the bats helpers recorded of its runs.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A check with the tests that saw it in each colour; `broken` is FAIL's, or WARN's of a check that cannot fail.
+    """A check with the tests that saw it in each colour; `broken` is FAIL's, or WARN's of a check that cannot fail, and
+    `right` is PASS's, or SKIP's of one that the script never calls right (what only the next boot shows).
 
     `silent` names tests in which it was broken and no remediation was told.
     """
@@ -101,7 +101,6 @@ def _read(text: str) -> _Found:
             reports[status].add(name if _NAME.match(name) else "")
     begun = [words for words in calls if words[:1] == ["evidence_begin"]]
     names = {name: None for words in begun for name in _words(words, values)}
-    names |= dict.fromkeys(sorted(set().union(*reports.values()) - {""}))
     return _Found(tuple(names), reports, bool(begun))
 
 
@@ -150,15 +149,14 @@ def table(scripts: Mapping[str, str], evidence: Iterable[str]) -> list[Row]:
     rows = {(script, name): Row(script, name) for script, found in texts.items() for name in found.names}
     ran = set()
     for record in evidence:
-        script, _, test, raw = record.split("\t", 3)
+        script, _, function, raw = record.split("\t", 3)
+        test = _test_name(function)
         line = read_line(raw)
         if not isinstance(line, Line) or line.status is Status.INFO or line.check == SUMMARY or script not in texts:
             continue
         ran.add(script)
-        reports = texts[script].reports
-        can_fail = _can_fail(line.check, reports[Status.FAIL], reports[Status.WARN])
         key = script, line.check
-        rows[key] = _with(rows.get(key, Row(*key)), line, test, can_fail=can_fail)
+        rows[key] = _with(rows.get(key, Row(*key)), line, test, texts[script].reports)
     never = [
         Row(script, "(all)")
         for script, found in texts.items()
@@ -167,9 +165,17 @@ def table(scripts: Mapping[str, str], evidence: Iterable[str]) -> list[Row]:
     return [*rows.values(), *never]
 
 
-def _with(row: Row, line: Line, test: str, *, can_fail: bool) -> Row:
+def _test_name(function: str) -> str:
+    """The name of a test, which bats-core writes as a function: `test_`, blanks as `_`, other characters as `-hh`."""
+    words = function.removeprefix("test_").replace("_", " ")
+    return re.sub(r"-([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), words)
+
+
+def _with(row: Row, line: Line, test: str, reports: Mapping[Status, set[str]]) -> Row:
     right, broken, silent = row.right, row.broken, row.silent
-    if line.status is Status.PASS:
+    can_pass = bool({line.check, ""} & reports[Status.PASS])
+    can_fail = _can_fail(line.check, reports[Status.FAIL], reports[Status.WARN])
+    if line.status is Status.PASS or (line.status is Status.SKIP and not can_pass):
         right = right or test
     elif line.status is Status.FAIL or (line.status is Status.WARN and not can_fail):
         broken = broken or test

@@ -366,3 +366,14 @@ only_fail() {
     [[ $output == *'must run as root'* ]]
     [ "$(state)" = "$before" ]
 }
+
+@test "no_slice_domains: a guest that somebody defines meanwhile is FAIL" {
+    printf '#!/bin/sh\n[ "$1" != daemon-reload ] || : >%s/off-gpuaas-slice-8\nexec /bin/systemctl "$@"\n' "$VIRSH" \
+        >/usr/local/bin/systemctl
+    chmod 755 /usr/local/bin/systemctl
+    retire --apply
+    [ "$status" -eq 1 ] || fail "$status: $output$stderr"
+    assert_evidence no_slice_domains FAIL gpuaas-slice-8
+    [ -n "$(evidence_field no_slice_domains remediation)" ]
+    [ "$(failures)" = 'no_slice_domains ' ]
+}

@@ -68,6 +68,6 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of rendered sites: `lab`, made for these containers (tests/site), and the committed ones."""
     folder = tmp_path_factory.mktemp("generated")
     folder.chmod(0o755)  # scripts are also tried as somebody who is not root
-    for site, root in (("lab", REPO / "tests/site"), ("example", REPO)):
+    for site, root in (("lab", REPO / "tests/site"), ("example", REPO), ("maas280", REPO)):
         assert run(["render", "--quiet", "--site", site, "--root", str(root), "--output", str(folder)]) == 0
     return folder

@@ -26,7 +26,7 @@ main() {
 """
 
 
-def line(status: str, check: str, remediation: str = "mend_it", test: str = "a_test") -> str:
+def line(status: str, check: str, remediation: str = "mend_it", test: str = "test_a") -> str:
     told = f" remediation={remediation}" if remediation else ""
     return f"script\tdash\t{test}\tGPUAAS_AREA status={status} check={check} detail=x{told}"
 
@@ -37,15 +37,14 @@ def test_declared_are_the_words_of_evidence_begin_and_what_is_reported() -> None
         Declared("script", "bridge", can_fail=False),
         Declared("script", "disk_free", can_fail=True),
         Declared("script", "disk_known", can_fail=True),
-        Declared("script", "extra", can_fail=True),
     ]
 
 
 def test_a_name_that_only_running_tells_is_told_by_the_runs() -> None:
     text = "main() {\n  evidence_begin $(names)\n  evidence_fail A nat x y\n}\n"
-    assert [one.check for one in declared("script", text)] == ["nat"]
+    assert declared("script", text) == []
     rows = table({"script": text}, [line("PASS", "bridge", ""), line("PASS", "nat", ""), line("FAIL", "nat")])
-    assert [(row.check, row.complete) for row in rows] == [("nat", True), ("bridge", False)]
+    assert [(row.check, row.complete) for row in rows] == [("bridge", False), ("nat", True)]
 
 
 def test_a_script_that_never_ran_is_not_complete() -> None:
@@ -68,18 +67,24 @@ main() {
   warn bridge x y
 }
 """
-    assert declared("script", text) == [
-        Declared("script", "bridge", can_fail=False),
-        Declared("script", "nat", can_fail=True),
-    ]
+    rows = table({"script": text}, [line("WARN", "bridge"), line("WARN", "nat"), line("PASS", "nat", "")])
+    assert [(row.check, row.broken) for row in rows] == [("bridge", "a"), ("nat", "")]
 
 
 def test_inventory_and_the_summary_are_no_checks() -> None:
     assert table({"script": SIMPLE}, [line("INFO", "disk", ""), line("PASS", "summary", "")])[1:] == []
 
 
-SIMPLE = "main() {\n  evidence_begin nat\n  evidence_fail A nat x y\n}\n"
-WARNS = "main() {\n  evidence_begin nat\n  evidence_warn A nat x y\n}\n"
+def test_what_a_script_never_calls_right_is_right_when_it_is_skipped() -> None:
+    never = "main() {\n  evidence_begin cycle\n  evidence_fail A cycle x y\n}\n"
+    lines = [line("SKIP", "cycle", ""), line("FAIL", "cycle")]
+    assert [row.complete for row in table({"script": never}, lines)] == [True]
+    sometimes = never.replace("  evidence_fail", "  evidence_pass A cycle x\n  evidence_fail")
+    assert [row.complete for row in table({"script": sometimes}, lines)] == [False]
+
+
+SIMPLE = "main() {\n  evidence_begin nat\n  evidence_pass A nat x\n  evidence_fail A nat x y\n}\n"
+WARNS = "main() {\n  evidence_begin nat\n  evidence_pass A nat x\n  evidence_warn A nat x y\n}\n"
 
 
 @pytest.mark.parametrize(
@@ -103,9 +108,11 @@ def test_a_row_is_complete_when_both_colours_were_seen_with_a_remediation(eviden
 
 
 def test_a_warning_is_the_broken_colour_only_of_what_cannot_fail() -> None:
-    [row] = table({"script": WARNS}, [line("PASS", "nat", ""), line("WARN", "nat", test="warned")])
+    [row] = table(
+        {"script": WARNS}, [line("PASS", "nat", ""), line("WARN", "nat", test="test_warned-2c_and_more-5fso")]
+    )
     assert row.complete
-    assert row.broken == "warned"
+    assert row.broken == "warned, and more_so"
 
 
 def test_the_table_names_the_first_test_of_each_colour_and_what_is_missing() -> None:
