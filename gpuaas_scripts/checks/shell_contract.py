@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..artifacts import BASE_ENV
 from ..errors import Finding, Location, Severity
 from ..templates import ScriptModel, Template, TemplateKind
-from .shell_facts import Name, ShellFacts, facts
+from .shell_facts import Name, ShellFacts, facts, look_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,11 @@ _SPECIAL = set("0123456789@*#?-$!")
 
 def check_library(library: Library) -> list[Finding]:
     """All contract findings of a library, each once."""
+    templates = library.templates[TemplateKind.SCRIPT].values()
+    sources = (source for template in templates for source in (template.body, *template.fragments))
+    look_ahead(source.text for source in sources if source is not None)
     found: dict[Finding, None] = {}
-    for template in library.templates[TemplateKind.SCRIPT].values():
+    for template in templates:
         found |= dict.fromkeys(check_template(template))
     return list(found)
 

@@ -18,7 +18,10 @@ from ..errors import GpuaasError
 from ..run import CommandError, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+_memory: dict[str, ShellFacts] = {}
+"""What this process has read already: a fragment stands in many scripts."""
 
 _DECLARING = {"local", "readonly", "export", "read", "unset"}
 _PARSE_TIMEOUT_S = 60
@@ -46,17 +49,37 @@ class ShellFacts(msgspec.Struct, frozen=True):
 
 def facts(text: str) -> ShellFacts:
     """The facts of a POSIX shell text; from the cache when it was read before."""
-    cache = Cache("shell-facts", Path(__file__))
-    content = text.encode()
-    kept = cache.get(content)
-    if kept is not None:
-        try:
-            return msgspec.json.decode(kept, type=ShellFacts)
-        except msgspec.DecodeError:
-            pass  # a damaged entry is as good as none
-    found = _facts(text)
-    cache.put(content, msgspec.json.encode(found))
+    found = _memory.get(text) or _kept(text)
+    if found is None:
+        found = _facts(text)
+        Cache("shell-facts", Path(__file__)).put(text.encode(), msgspec.json.encode(found))
+    _memory[text] = found
     return found
+
+
+def look_ahead(texts: Iterable[str]) -> None:
+    """Read texts that will be asked for; those that are not in the cache on all cores at once."""
+    missing = []
+    for text in dict.fromkeys(texts):
+        kept = _memory.get(text) or _kept(text)
+        if kept is None:
+            missing.append(text)
+        else:
+            _memory[text] = kept
+    if len(missing) > 1:
+        from .shell_texts import on_all_cores
+
+        on_all_cores(facts, missing)
+
+
+def _kept(text: str) -> ShellFacts | None:
+    kept = Cache("shell-facts", Path(__file__)).get(text.encode())
+    if kept is None:
+        return None
+    try:
+        return msgspec.json.decode(kept, type=ShellFacts)
+    except msgspec.DecodeError:
+        return None  # a damaged entry is as good as none
 
 
 def shfmt() -> str:
@@ -124,8 +147,8 @@ class _Walk:
             self.reads += [name for name in _literals(node.get("X")) if name.name.isidentifier()]
         elif kind == "WordIter":
             self.sets.append(_name(node["Name"]["Value"], node["Name"]))
-        for key, value in node.items():
-            if isinstance(value, (dict, list)) and not key.endswith("Pos"):
+        for value in node.values():
+            if type(value) is list or (type(value) is dict and "Offset" not in value):  # not of a mere position
                 self.node(value)
 
     def call(self, node: dict[str, Any]) -> None:
