@@ -8,6 +8,7 @@ Source: shellcheck's wiki, pages Directive and Ignore.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,12 @@ from ..run import CommandError, run
 from .shell_texts import beside, identity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
 _OURS = re.compile(r"^([ \t]*#[ \t]*)shellcheck([ \t]+disable=(SC\d{4}(?:,SC\d{4})*)[ \t]*(?:#.*)?)$", re.MULTILINE)
 _PARSE_TIMEOUT_S = 60.0
 
-_Extents = dict[int, tuple[int, int]]
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\(\) *\{$")
 
 
 class Directive(msgspec.Struct, frozen=True):
@@ -48,16 +49,14 @@ def directives(content: str) -> list[Directive]:
         return []
     lines = content.split("\n")
     at = {content.count("\n", 0, match.start()) + 1: match for match in found}
-    next_lines = {line: _next_code(lines, line) for line in at}
-    extents = _extents(content, set(next_lines.values()))
     start = _next_code(lines, 0)
     made = []
     for line, match in at.items():
         codes, column = tuple(match[3].split(",")), match[1].index("#") + 1
         if line < start:  # before the first command: for the whole file
             made.append(Directive(line, column, codes, start, len(lines)))
-        elif next_lines[line] in extents:
-            made.append(Directive(line, column, codes, *extents[next_lines[line]]))
+        elif extent := _extent(lines, _next_code(lines, line)):
+            made.append(Directive(line, column, codes, *extent))
     return made
 
 
@@ -69,17 +68,32 @@ def _next_code(lines: list[str], line: int) -> int:
     return len(lines)
 
 
-def _extents(content: str, starts: Collection[int]) -> _Extents:
-    """The first and last line of the outermost command, or branch of a `case`, that begins in each of these lines."""
+def _extent(lines: list[str], line: int) -> tuple[int, int] | None:
+    """The first and last line of the outermost command, or branch of a `case`, that begins in this line.
+
+    First only the function around it is parsed, which is the same in all scripts that hold a fragment.
+    """
+    first = next((number for number in range(line, 0, -1) if _FUNCTION.match(lines[number - 1])), 0)
+    last = next((number for number in range(line, len(lines) + 1) if lines[number - 1].startswith("}")), 0)
+    if first and last:
+        found = _parsed("\n".join(lines[first - 1 : last]) + "\n", line - first + 1)
+        if found is not None:
+            return (found[0] + first - 1, found[1] + first - 1) if found else None
+    return _parsed("\n".join(lines), line) or None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(content: str, line: int) -> tuple[int, int] | tuple[()] | None:
+    """The extent in a text that is shell by itself; () where no command begins in the line, None for no shell."""
     program = beside("shfmt")
     if program is None:
-        return {}
+        return None
     cache = Cache("shell-extents", Path(__file__))
-    key = f"{identity(program)}\0{content}".encode("utf-8", "surrogateescape")
+    key = f"{identity(program)}\0{line}\0{content}".encode("utf-8", "surrogateescape")
     kept = cache.get(key)
     if kept is not None:
         try:
-            return msgspec.json.decode(kept, type=_Extents)
+            return msgspec.json.decode(kept, type=tuple[int, int] | tuple[()] | None)
         except msgspec.DecodeError:
             pass  # a damaged entry is as good as none
     try:
@@ -87,11 +101,11 @@ def _extents(content: str, starts: Collection[int]) -> _Extents:
     except CommandError as error:
         if error.completed is None:
             raise
-        return {}
-    tree = msgspec.json.decode(done.stdout)
-    extents = {start: extent for start in starts if (extent := next(_from(tree.get("Stmts"), start), None))}
-    cache.put(key, msgspec.json.encode(extents))
-    return extents
+        found: tuple[int, int] | tuple[()] | None = None
+    else:
+        found = next(_from(msgspec.json.decode(done.stdout).get("Stmts"), line), ())
+    cache.put(key, msgspec.json.encode(found))
+    return found
 
 
 def _from(node: object, line: int) -> Iterator[tuple[int, int]]:
