@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ..sinks.known import Sources
 
 
+_LARGEST = 16 * 1024 * 1024
+"""Bytes that are kept of a site, which are in memory meanwhile: about 4,000 nodes. What is beyond is rendered each time."""
+
+
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One artifact: its line of the manifest and, where it is a file of the tree, what that holds.
 
@@ -86,12 +90,18 @@ class Kept:
         """Pass on the items of a render, and take over what they say of the nodes of `facts`."""
         made: dict[str, list[msgspec.Raw]] = {one.name: [] for one in facts}
         encode = msgspec.msgpack.encode
+        room = _LARGEST - sum(map(len, self._before.values()))
         for item in items:
-            if item.node:
-                made[item.node].append(msgspec.Raw(encode(item)))
+            if item.node in made:
+                raw = encode(item)
+                room -= len(raw)
+                if room < 0:
+                    del made[item.node]
+                else:
+                    made[item.node].append(msgspec.Raw(raw))
             yield item
         for one in facts:
-            if one.name in self._keys:
+            if one.name in self._keys and one.name in made:
                 entry = _Entry(one, msgspec.Raw(encode(made.pop(one.name))))
                 self._now[self._keys[one.name]] = msgspec.Raw(encode(entry))
 

@@ -106,3 +106,12 @@ def test_nodes_of_another_profile_are_not_mixed_up(repo: Repository, monkeypatch
     assert (output / "lab/nodes/n3/root/etc/lab/fabric").is_file()
     assert rendered(repo, monkeypatch) == ["n3"]
     assert not (repo.root / "generated/lab/nodes/n3/root/etc/lab/fabric").exists()
+
+
+def test_what_does_not_fit_is_rendered_each_time(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(repo.root.parent / "cache")
+    monkeypatch.setattr("gpuaas_scripts.cli.kept._LARGEST", 0)
+    assert rendered(repo, monkeypatch) == rendered(repo, monkeypatch) == ["n1", "n2", "n3"]
+    monkeypatch.setattr("gpuaas_scripts.cli.kept._LARGEST", 1 << 20)
+    assert rendered(repo, monkeypatch) == ["n1", "n2", "n3"]
+    assert rendered(repo, monkeypatch) == []
