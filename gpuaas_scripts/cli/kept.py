@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _LARGEST = 16 * 1024 * 1024
-"""Bytes that are kept of a site, which are in memory meanwhile: about 4,000 nodes. What is beyond is rendered each time."""
+"""Bytes that are kept of a site, and in memory meanwhile: about 4,000 nodes. What is beyond is rendered each time."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
