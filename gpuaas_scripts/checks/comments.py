@@ -38,25 +38,30 @@ class Comment(msgspec.Struct, frozen=True):
     embedded: bool = False
 
 
-def comments(text: Text) -> list[Comment]:
-    """All comments of a text, in its order."""
+def comments(text: Text, holding: str = "") -> list[Comment]:
+    """All comments of a text, in its order; with `holding` (no line break in it), only those that hold it."""
     if text.kind in _SHELL:
-        return _shell(text.content)
+        return [one for one in _shell(text.content) if holding in one.text]
     if text.kind in _YAML:
-        return yaml_comments(text.content)
+        return yaml_comments(text.content, holding)
     if text.kind is TextKind.JSON:
         return []
     if text.kind in _WHOLE_LINES:
-        return list(_lines(text.content, _LINE))
-    found = list(_lines(text.content, _ANY))
+        return list(_lines(text.content, _LINE, holding))
+    found = list(_lines(text.content, _ANY, holding))
     if text.kind is TextKind.USER_DATA:
         return [msgspec.structs.replace(one, embedded=True) for one in found]
     return found
 
 
-def yaml_comments(content: str) -> list[Comment]:
-    """The comments of YAML; those within a scalar, such as a script in `write_files`, are embedded."""
-    found = list(_lines(content, _ANY))
+def yaml_comments(content: str, holding: str = "") -> list[Comment]:
+    """The comments of YAML; those within a scalar, such as a script in `write_files`, are embedded.
+
+    With `holding`, only those that hold it.
+    """
+    found = list(_lines(content, _ANY, holding))
+    if not found:
+        return found
     try:
         scalars = [_span(token) for token in yaml.scan(content) if isinstance(token, yaml.ScalarToken)]
     except yaml.YAMLError:
@@ -79,13 +84,27 @@ def _span(token: yaml.ScalarToken) -> tuple[tuple[int, int], tuple[int, int]]:
     return (start.line + 1, start.column + 1), (end.line + 1, end.column + 1)
 
 
-def _lines(content: str, pattern: re.Pattern[str]) -> Iterator[Comment]:
-    for number, line in enumerate(content.split("\n"), 1):
+def _lines(content: str, pattern: re.Pattern[str], holding: str = "") -> Iterator[Comment]:
+    for number, line in _numbered(content, holding) if holding else enumerate(content.split("\n"), 1):
         match = pattern.search(line)
         if match is not None and not (number == 1 and line.startswith("#!")):
             found = match[match.lastindex or 0]
             column = match.start(match.lastindex or 0) + 1
-            yield Comment(number, column, found, not line[: column - 1].strip())
+            if holding in found:
+                yield Comment(number, column, found, not line[: column - 1].strip())
+
+
+def _numbered(content: str, holding: str) -> Iterator[tuple[int, str]]:
+    """The lines that hold a text, which is in few of them."""
+    number, begin = 1, 0
+    at = content.find(holding)
+    while at >= 0:
+        start = content.rfind("\n", 0, at) + 1
+        number, begin = number + content.count("\n", begin, start), start
+        end = content.find("\n", at)
+        end = len(content) if end < 0 else end
+        yield number, content[start:end]
+        at = content.find(holding, end)
 
 
 def _shell(content: str) -> list[Comment]:

@@ -27,6 +27,13 @@ _PARSE_TIMEOUT_S = 60.0
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\(\) *\{$")
 
 
+class _Extent(msgspec.Struct, frozen=True):
+    """The first and last line of a command."""
+
+    first: int
+    last: int
+
+
 class Directive(msgspec.Struct, frozen=True):
     """A directive: its place (from 1), the codes it switches off, and the first and last line it is for."""
 
@@ -56,7 +63,7 @@ def directives(content: str) -> list[Directive]:
         if line < start:  # before the first command: for the whole file
             made.append(Directive(line, column, codes, start, len(lines)))
         elif extent := _extent(lines, _next_code(lines, line)):
-            made.append(Directive(line, column, codes, *extent))
+            made.append(Directive(line, column, codes, extent.first, extent.last))
     return made
 
 
@@ -68,7 +75,7 @@ def _next_code(lines: list[str], line: int) -> int:
     return len(lines)
 
 
-def _extent(lines: list[str], line: int) -> tuple[int, int] | None:
+def _extent(lines: list[str], line: int) -> _Extent | None:
     """The first and last line of the outermost command, or branch of a `case`, that begins in this line.
 
     First only the function around it is parsed, which is the same in all scripts that hold a fragment.
@@ -78,13 +85,14 @@ def _extent(lines: list[str], line: int) -> tuple[int, int] | None:
     if first and last:
         found = _parsed("\n".join(lines[first - 1 : last]) + "\n", line - first + 1)
         if found is not None:
-            return (found[0] + first - 1, found[1] + first - 1) if found else None
-    return _parsed("\n".join(lines), line) or None
+            return _Extent(found.first + first - 1, found.last + first - 1) if found.first else None
+    found = _parsed("\n".join(lines), line)
+    return found if found and found.first else None
 
 
 @lru_cache(maxsize=4096)
-def _parsed(content: str, line: int) -> tuple[int, int] | tuple[()] | None:
-    """The extent in a text that is shell by itself; () where no command begins in the line, None for no shell."""
+def _parsed(content: str, line: int) -> _Extent | None:
+    """The extent in a text that is shell by itself; 0 and 0 where no command begins in the line, None for no shell."""
     program = beside("shfmt")
     if program is None:
         return None
@@ -93,7 +101,7 @@ def _parsed(content: str, line: int) -> tuple[int, int] | tuple[()] | None:
     kept = cache.get(key)
     if kept is not None:
         try:
-            return msgspec.json.decode(kept, type=tuple[int, int] | tuple[()] | None)
+            return msgspec.json.decode(kept, type=_Extent | None)
         except msgspec.DecodeError:
             pass  # a damaged entry is as good as none
     try:
@@ -101,14 +109,14 @@ def _parsed(content: str, line: int) -> tuple[int, int] | tuple[()] | None:
     except CommandError as error:
         if error.completed is None:
             raise
-        found: tuple[int, int] | tuple[()] | None = None
+        found = None
     else:
-        found = next(_from(msgspec.json.decode(done.stdout).get("Stmts"), line), ())
+        found = next(_from(msgspec.json.decode(done.stdout).get("Stmts"), line), _Extent(0, 0))
     cache.put(key, msgspec.json.encode(found))
     return found
 
 
-def _from(node: object, line: int) -> Iterator[tuple[int, int]]:
+def _from(node: object, line: int) -> Iterator[_Extent]:
     """Commands and branches that begin in this line, outermost first; whatever lies elsewhere is passed over."""
     if isinstance(node, list):
         for item in node:
@@ -119,7 +127,7 @@ def _from(node: object, line: int) -> Iterator[tuple[int, int]]:
             if not first <= line <= last:
                 return
             if first == line and ("Cmd" in node or "Redirs" in node or "Patterns" in node):
-                yield first, last
+                yield _Extent(first, last)
         for key, value in node.items():
             if isinstance(value, (dict, list)) and not key.endswith("Pos"):
                 yield from _from(value, line)

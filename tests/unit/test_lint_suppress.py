@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from gpuaas_scripts.checks import directives, suppress
 from gpuaas_scripts.checks.base import Skip, Text, TextKind, Tree
-from gpuaas_scripts.checks.comments import comments
+from gpuaas_scripts.checks.comments import Comment, comments
 from gpuaas_scripts.checks.lint import Report, lint
 from gpuaas_scripts.errors import Finding, Severity
 from gpuaas_scripts.renderers.script import Composed, Span
@@ -94,7 +97,10 @@ def test_one_that_is_not_right_switches_nothing_off(comment: str, code: str) -> 
     assert all(finding.hint for finding in report.findings if finding.code == code)
 
 
-@pytest.mark.parametrize("comment", ["gpuaas is disabled here", "gpuaas: disabled", "disable=GS338 reason: x"])
+@pytest.mark.parametrize(
+    "comment",
+    ["gpuaas is disabled here", "gpuaas: disabled", "disable=GS338 reason: x", "nogpuaas: disable=GS338 reason: x"],
+)
 def test_other_comments_are_none(comment: str) -> None:
     assert told(run(shell(f"#!/bin/sh\none # {comment}\n"))) == []
 
@@ -182,6 +188,40 @@ def test_a_script_within_user_data_speaks_for_itself_where_it_comes_from() -> No
     mime = Text("user-data", f"MIME-Version: 1.0\n\n{USER_DATA}", TextKind.USER_DATA)
     assert told(run(mime)) == []
     assert told(run(mime, 9)) == []
+
+
+def test_user_data_without_a_finding_is_not_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site has as many of them as nodes, each as large as all files of the profile together."""
+    texts = [Text(f"{n}/user-data", f"MIME-Version: 1.0\n\n{USER_DATA}", TextKind.USER_DATA) for n in range(3)]
+    found = [texts[1].finding(CODE, "made up", 9), texts[1].finding(CODE, "made up", 3)]
+    read = []
+
+    def noted(text: Text, holding: str) -> list[Comment]:
+        read.append(text.path)
+        return comments(text, holding)
+
+    monkeypatch.setattr(suppress, "comments", noted)
+    report = lint([Tree(tuple(texts))], find=lambda name: lambda _: found if name == "contract" else [])
+    assert told(report) == [(CODE, "1/user-data:3:1")]
+    assert read == ["1/user-data"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (SHELL, TextKind.SHELL),
+        (USER_DATA, TextKind.CLOUD_CONFIG),
+        (USER_DATA, TextKind.USER_DATA),
+        ("a: b # other\n", TextKind.YAML),
+        ("# gpuaas: a\n\n; b\n# gpuaas: c", TextKind.UNIT),
+        ("#!/bin/gpuaas: a\ngpuaas: b # c\n# gpuaas: d gpuaas: e\n\n# gpuaas:", TextKind.OTHER),
+        ("gpuaas:", TextKind.OTHER),
+        ("", TextKind.OTHER),
+    ],
+)
+def test_comments_that_hold_a_text(content: str, kind: TextKind) -> None:
+    text = Text("a", content, kind)
+    assert comments(text, "gpuaas:") == [one for one in comments(text) if "gpuaas:" in one.text]
 
 
 def test_in_the_description_of_a_template(tmp_path) -> None:  # noqa: ANN001
@@ -292,3 +332,17 @@ def test_a_directive_for_nothing_is_told(content: str, place: str) -> None:
 )
 def test_what_cannot_be_judged_is_not_told(directive: str) -> None:
     assert shellcheck(f'#!/bin/sh\nset -eu\n{directive}\none "$1"\n') == []
+
+
+def test_what_a_directive_covers_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = f"#!/bin/sh\nf() {{\n  {DIRECTIVE}\n  one $1\n}}\nf a\n"
+    told = []
+    for damage in (False, False, True):
+        directives._parsed.cache_clear()
+        if damage:
+            [kept] = (tmp_path / "gpuaas-gen/shell-extents").iterdir()
+            kept.write_bytes(b"[1")
+        told.append(directives.directives(text))
+    assert told[0] == told[1] == told[2]
+    assert [(one.first, one.last) for one in told[0]] == [(4, 4)]
