@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from gpuaas_scripts.errors import GpuaasError
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from gpuaas_scripts.lab.engine import Engine
     from gpuaas_scripts.lab.image import ImageRef
+
+
+_ALONE = Lock()
+"""Held by a file that says `# alone:`: loop devices and their partitions are the kernel's, not a container's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Suite:
         """
         host = load_host(self.hosts / file.host) if file.host else None
         mounts = bats_mounts(self.bats, self.generated)
-        with boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
+        waits = _ALONE if file.alone else nullcontext()
+        with waits, boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
             [result] = run_bats(container, [file.path], shells=[shell], site=file.site, only=only, abort=abort)
         return result
 

@@ -1,5 +1,6 @@
 # The harness tests itself: shells, evidence helpers, fixture host, stand-ins, loop disks.
 # host: harness
+# alone: loop devices
 
 # Code in quotes is for the script under test.
 # shellcheck disable=SC2016,SC2154

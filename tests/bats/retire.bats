@@ -2,6 +2,7 @@
 # Every check is seen PASS, then with exactly its thing broken.
 # host: j22u05-after-bios
 # script: gpuaas-slice-retire
+# alone: loop devices
 
 load helpers
 

@@ -1,6 +1,7 @@
 # gpuaas-slice-storage-transition --apply: what it does and in which order, what it does when something changes or fails under way,
 # and that in each case the disks that were not its turn are the same byte for byte.
 # script: gpuaas-slice-storage-transition
+# alone: loop devices
 
 load helpers
 load storage

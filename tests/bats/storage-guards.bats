@@ -1,6 +1,7 @@
 # gpuaas-slice-storage-transition refuses: one hazard at a time, on disks that share a container. In each case --apply was given,
 # the check is FAIL, and all disks are the same byte for byte afterwards.
 # script: gpuaas-slice-storage-transition
+# alone: loop devices
 
 load helpers
 load storage

@@ -1,6 +1,7 @@
 # gpuaas-slice-storage-transition killed (SIGKILL) after each of its commands that change something: the next run says what was
 # done, goes on, and ends in the state of a run that was not killed.
 # script: gpuaas-slice-storage-transition
+# alone: loop devices
 
 load helpers
 load storage
