@@ -48,5 +48,6 @@ def command(console: Console, explicit_root: Path | None, site: str, as_json: bo
     if not found.differs:
         console.info("no drift")
         return ExitCode.OK
-    console.info(f"MAAS is not what the repository says; to mend: gpuaas-gen upload --site {site}")
+    mend = f"to mend: gpuaas-gen upload --site {site}; with --prune for what is left over"
+    console.info(f"MAAS is not what the repository says; {mend}")
     return ExitCode.DRIFT
