@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .errors import Finding, Location, Severity
 from .templates import Scope, Template
@@ -34,8 +36,7 @@ class ArtifactKind(StrEnum):
     USER_DATA = "user-data"
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True):
     """One file to render, or (kind user-data) one text to assemble when it is sent.
 
     `path` is relative to generated/<site>; `target` and `mode` are those on the host (empty for
@@ -53,7 +54,7 @@ class Artifact:
     target: str = ""
     mode: str = ""
     file_owner: str = "root:root"
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = msgspec.field(default_factory=dict)
     embeds: tuple[Artifact, ...] = ()
     missing: tuple[str, ...] = ()
     template: Template | None = None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from . import __version__
@@ -48,6 +49,15 @@ def folder() -> Path:
     """Where results are kept."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "gpuaas-gen"
+
+
+@cache
+def packages() -> tuple[str, ...]:
+    """Names and versions of what is installed beside this program (the names of its metadata folders), sorted."""
+    home = Path(__file__).parents[1]
+    places = {str(home), *(path for path in sys.path if path.endswith("-packages"))}
+    names = [name for place in places if os.path.isdir(place) for name in os.listdir(place)]  # noqa: PTH112, PTH208
+    return tuple(sorted(name for name in names if name.endswith(".dist-info")))
 
 
 @lru_cache(maxsize=32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,8 +32,7 @@ class Lines(NamedTuple):
 def lines_of(rendered: Rendered) -> Lines:
     """The manifest's word on a rendered artifact."""
     artifact = rendered.artifact
-    digest = hashlib.sha256(rendered.content).hexdigest()
-    return _lines(artifact, _entry(artifact) | {"sha256": digest, "size": len(rendered.content)}, withheld=False)
+    return _lines(artifact, _entry(artifact) | {"sha256": rendered.sha256, "size": rendered.size}, withheld=False)
 
 
 def lines_of_withheld(artifact: Artifact) -> Lines:

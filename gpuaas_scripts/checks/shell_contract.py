@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ..templates import Library, SourceText
 
+    _Parsed = list[tuple[SourceText, ShellFacts]]
+
 ENVIRONMENT = {
     *("HOME", "IFS", "LANG", "LC_ALL", "OPTARG", "OPTIND", "PATH", "PPID", "PWD", "SHELL", "TERM", "TMPDIR", "USER"),
     *("DEBIAN_FRONTEND", "NEEDRESTART_MODE", "INVOCATION_ID"),
@@ -33,8 +35,7 @@ _SPECIAL = set("0123456789@*#?-$!")
 def check_library(library: Library) -> list[Finding]:
     """All contract findings of a library, each once."""
     templates = library.templates[TemplateKind.SCRIPT].values()
-    sources = (source for template in templates for source in (template.body, *template.fragments))
-    look_ahead(source.text for source in sources if source is not None)
+    look_ahead(source.text for template in templates for source in (*template.bodies, *template.fragments))
     found: dict[Finding, None] = {}
     for template in templates:
         found |= dict.fromkeys(check_template(template))
@@ -45,18 +46,18 @@ def check_template(template: Template) -> Iterator[Finding]:
     """The contract findings of one script template."""
     if template.body is None or not isinstance(template.model, ScriptModel):
         return
-    body = facts(template.body.text)
+    bodies = [(source, facts(source.text)) for source in template.bodies]
     fragments = [(source, facts(source.text)) for source in template.fragments]
-    parsed = [(template.body, body), *fragments]
+    parsed = [*bodies, *fragments]
     errors = [_syntax(source, one) for source, one in parsed if one.error is not None]
     yield from (finding for finding in errors if finding is not None)
     for source, one in parsed:
         yield from _loose(source, one)
         yield from _layout(source)
-    yield from _functions(template.body, body, fragments)
+    yield from _functions(bodies, fragments)
     if not errors:
-        yield from _calls(parsed)
-        yield from _settings(template, body, fragments)
+        yield from _calls(bodies, fragments)
+        yield from _settings(template, bodies, fragments)
 
 
 def _finding(code: str, source: SourceText, name: Name, message: str, hint: str) -> Finding:
@@ -94,11 +95,10 @@ def _layout(source: SourceText) -> Iterator[Finding]:
             yield Finding("GS332", Severity.ERROR, "a blank at the end of the line", place, "remove it")
 
 
-def _functions(
-    source: SourceText, body: ShellFacts, fragments: list[tuple[SourceText, ShellFacts]]
-) -> Iterator[Finding]:
-    if body.error is None and not any(name.name == "main" for name in body.functions):
-        place = Location(source.file, 1, 1)
+def _functions(bodies: _Parsed, fragments: _Parsed) -> Iterator[Finding]:
+    whole = all(one.error is None for _, one in bodies)
+    if whole and not any(name.name == "main" for _, one in bodies for name in one.functions):
+        place = Location(bodies[0][0].file, 1, 1)
         yield Finding("GS333", Severity.ERROR, "the body has no function main", place, "add main() { … }")
     owners: dict[str, SourceText] = {}
     for fragment, one in fragments:
@@ -113,27 +113,25 @@ def _functions(
                     f"function {name.name} lacks its file's prefix",
                     f"name it {prefix}_{name.name}",
                 )
-    for name in body.functions:
-        if name.name in owners:
-            yield _finding(
-                "GS335",
-                source,
-                name,
-                f"function {name.name} is also in {owners[name.name].file}",
-                "rename one of the two",
-            )
+    for source, one in bodies:
+        for name in one.functions:
+            owner = owners.setdefault(name.name, source)
+            if owner is not source:
+                hint = "rename one of the two"
+                yield _finding("GS335", source, name, f"function {name.name} is also in {owner.file}", hint)
 
 
-def _calls(parsed: list[tuple[SourceText, ShellFacts]]) -> Iterator[Finding]:
+def _calls(bodies: _Parsed, fragments: _Parsed) -> Iterator[Finding]:
     """Calls of functions of fragments that the script does not list, and fragments that nobody calls."""
+    parsed = [*bodies, *fragments]
     defined = {name.name for _, one in parsed for name in one.functions}
+    known = {_prefix(source) for source, _ in fragments}
     for source, one in parsed:
-        known = {_prefix(other) for other, _ in parsed[1:]}
         for name in one.calls:
             prefix = name.name.split("_")[0]
             if "_" in name.name and name.name not in defined and prefix in known:
                 yield _finding("GS336", source, name, f"no function {name.name}", "define it, or correct the name")
-    for source, one in parsed[1:]:
+    for source, one in fragments:
         mine = {name.name for name in one.functions}
         if not any(name.name in mine for other, two in parsed if other is not source for name in two.calls):
             place = Location(source.file, 1, 1)
@@ -142,36 +140,36 @@ def _calls(parsed: list[tuple[SourceText, ShellFacts]]) -> Iterator[Finding]:
             )
 
 
-def _settings(
-    template: Template, body: ShellFacts, fragments: list[tuple[SourceText, ShellFacts]]
-) -> Iterator[Finding]:
-    model, source = template.model, template.body
+def _settings(template: Template, bodies: _Parsed, fragments: _Parsed) -> Iterator[Finding]:
+    model = template.model
     assert isinstance(model, ScriptModel)  # noqa: S101 - check_template made sure
-    assert source is not None  # noqa: S101 - check_template made sure
     declared = {*model.settings, *model.node_env}
     given = declared | set(BASE_ENV) if model.node_env else declared
-    everywhere = {name.name for one in (body, *(one for _, one in fragments)) for name in one.sets}
-    used = {name.name for name in body.reads}
+    everywhere = {name.name for _, one in (*bodies, *fragments) for name in one.sets}
+    everywhere |= ENVIRONMENT | _SPECIAL
+    known = everywhere | given
+    used = {name.name for _, one in bodies for name in one.reads}
     for section, names in (("settings", model.settings), ("node_env", model.node_env)):
         for setting in names:
             if setting not in used:
                 place = template.locate((section, setting), key=True)
-                hint = "use it in body.sh, or remove it"
+                hint = "use it in the body, or remove it"
                 yield Finding("GS338", Severity.ERROR, f"setting {setting} is declared and not used", place, hint)
-    for name in body.reads:
-        if name.name not in given | everywhere | ENVIRONMENT | _SPECIAL:
-            hint = f"declare it under `settings` in {template.document.file}, or assign it"
-            yield _finding("GS339", source, name, f"{name.name} is neither declared nor set", hint)
-    for name in body.sets:
-        if name.name in declared:
-            yield _finding("GS340", source, name, f"setting {name.name} is set by the body", "a setting is read-only")
+    for source, one in bodies:
+        for name in one.reads:
+            if name.name not in known:
+                hint = f"declare it under `settings` in {template.document.file}, or assign it"
+                yield _finding("GS339", source, name, f"{name.name} is neither declared nor set", hint)
+        for name in one.sets:
+            if name.name in declared:
+                hint = "a setting is read-only"
+                yield _finding("GS340", source, name, f"setting {name.name} is set by the body", hint)
     for fragment, one in fragments:
-        own = {name.name for name in one.sets}
         for name in one.reads:
             if name.name in declared:
                 hint = "take it as an argument: a fragment reads no settings"
                 yield _finding("GS341", fragment, name, f"fragment reads setting {name.name}", hint)
-            elif name.name not in own | everywhere | ENVIRONMENT | _SPECIAL:
+            elif name.name not in everywhere:
                 hint = "take it as an argument, or assign it"
                 yield _finding("GS339", fragment, name, f"{name.name} is neither declared nor set", hint)
 

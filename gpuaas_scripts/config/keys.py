@@ -89,12 +89,16 @@ def shape(value: Any) -> Value:
 
 def rows(items: Sequence[Any], names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """A table: one row for each item, one text for each column; lists are joined by commas."""
-    return tuple(tuple(_cell(item, name.split(".")) for name in names) for item in items)
+    paths = [name.split(".") for name in names]
+    return tuple([tuple([_cell(item, path) for path in paths]) for item in items])
 
 
 def _cell(item: Any, parts: Sequence[str]) -> str:
-    values = [item]
-    for part in parts:
+    value = getattr(item, parts[0], None)
+    if type(value) is str and len(parts) == 1:
+        return value
+    values = [*value] if isinstance(value, tuple) else [value]
+    for part in parts[1:]:
         below: list[Any] = []
         for value in values:
             inner = getattr(value, part, None)

@@ -1,5 +1,7 @@
 """Reads the files of one site, layer by layer, and collects everything wrong in them."""
 
+# A path object for each of thousands of files costs more than its name:
+# ruff: noqa: PTH122, PTH208
 from __future__ import annotations
 
 import os
@@ -34,6 +36,7 @@ class Loader:
         self.name = name
         self.folder = root / CONFIG_FOLDER
         self.assume_profile = assume_profile
+        self.parsed = Parsed(str(self.folder), name, str(share.number), str(share.count))
         self.findings: list[Finding] = []
         self.broken: list[str] = []
         self.hardware: dict[str, HardwareClass] = {}
@@ -42,6 +45,7 @@ class Loader:
         self.profile_files: dict[str, tuple[SourceFile, ProfileFile, dict[str, Any]]] = {}
         self.class_defaults: dict[str, dict[str, Any]] = {}
         self.bases: dict[tuple[str | None, str], tuple[NodeConfig | None, list[KeyPath]]] = {}
+        self.layers: dict[tuple[str | None, str], tuple[Layer, ...]] = {}
 
     def load(self) -> Loaded:
         if not NAME.match(self.name):
@@ -55,16 +59,17 @@ class Loader:
                 hint=check.suggestion(self.name, site_names(self.root)) + f"; or: gpuaas-gen init site {self.name}",
             )
         self.site_source = self._file("sites", self.name)
-        document = self.site_source.document()
+        document = self._document(self.site_source)
         site_file, self.site_data, approvals = self._model(document, SiteFile)
         for other in sorted((self.folder / "sites").glob("*.yml")):
-            self._usable(other, f"{CONFIG_FOLDER}/sites")
+            self._usable(other.name, f"{CONFIG_FOLDER}/sites")
         self._load_folder("hardware", self._load_hardware)
         self._load_folder("profiles", self._load_profile)
         for profile in _mapping(self.site_data.get("profiles")):
             if profile not in self.profile_files:
                 self._unknown("profile", profile, document.locate(("profiles", profile), key=True))
         nodes = self._load_nodes()
+        self.parsed.keep()
         unknown = sorted(set(self.assume_profile) - set(self.names))
         if unknown:
             known = check.suggestion(unknown[0], self.names)
@@ -94,6 +99,9 @@ class Loader:
     def _file(self, *parts: str) -> SourceFile:
         shown = "/".join((CONFIG_FOLDER, *parts)) + ".yaml"
         return SourceFile(shown, self.root / shown)
+
+    def _document(self, file: SourceFile) -> Document:
+        return self.parsed.read(file.path, file.shown_as)
 
     def _report(self, document: Document, problem: check.Problem) -> None:
         location = document.locate(problem.path, key=problem.at_key)
@@ -125,28 +133,26 @@ class Loader:
     def _load_folder(self, folder: str, load_one: Any) -> None:
         place = self.folder / folder
         if place.is_dir():
-            for path in sorted(place.iterdir()):
-                if self._usable(path, f"{CONFIG_FOLDER}/{folder}"):
-                    load_one(path.stem)
+            for file in sorted(os.listdir(place)):
+                if self._usable(file, f"{CONFIG_FOLDER}/{folder}"):
+                    load_one(file.removesuffix(".yaml"))
 
-    def _usable(self, path: Path, shown_folder: str) -> bool:
-        """True for a YAML file with a valid name; a finding for what looks like one and would be ignored."""
-        shown = f"{shown_folder}/{path.name}"
-        if path.suffix == ".yml":
-            self.findings.append(
-                Finding(
-                    "GS010", Severity.ERROR, "files end in .yaml here", Location(shown), f"rename it {path.stem}.yaml"
-                )
-            )
+    def _usable(self, file: str, shown_folder: str) -> bool:
+        """True for the name of a YAML file that is valid; a finding for what looks like one and would be ignored."""
+        shown = f"{shown_folder}/{file}"
+        stem, suffix = os.path.splitext(file)
+        if suffix == ".yml":
+            hint = f"rename it {stem}.yaml"
+            self.findings.append(Finding("GS010", Severity.ERROR, "files end in .yaml here", Location(shown), hint))
             return False
-        if path.suffix != ".yaml" or path.name.startswith("."):
+        if suffix != ".yaml" or file.startswith("."):
             return False
-        if not NAME.match(path.stem):
+        if not NAME.match(stem):
             self.findings.append(
                 Finding(
                     "GS010",
                     Severity.ERROR,
-                    f"{path.stem!r} is not a name",
+                    f"{stem!r} is not a name",
                     Location(shown),
                     "use a-z, 0-9 and '-', at most 63 characters",
                 )
@@ -156,14 +162,14 @@ class Loader:
 
     def _load_hardware(self, name: str) -> None:
         file = self._file("hardware", name)
-        document = file.document()
+        document = self._document(file)
         model, data, approvals = self._model(document, HardwareFile)
         self.hardware[name] = HardwareClass(name, file, model.hardware, tuple(approvals))
         self.class_defaults[name] = _mapping(data.get("defaults"))
 
     def _load_profile(self, name: str) -> None:
         file = self._file("profiles", name)
-        document = file.document()
+        document = self._document(file)
         model, data, _ = self._model(document, ProfileFile)
         defaults = _mapping(data.get("defaults"))
         self.profile_files[name] = (file, model, defaults)
@@ -172,14 +178,18 @@ class Loader:
         self.profiles[name] = Profile(name, file, model, layers, config or NodeConfig(), tuple(approvals))
 
     def _layers(self, hardware: str | None, profile: str) -> tuple[Layer, ...]:
-        layers = [
-            Layer(LayerName.PROFILE, self._file("profiles", profile), ("defaults",)),
-            Layer(LayerName.SITE, self.site_source, ("defaults",)),
-            Layer(LayerName.SITE_PROFILE, self.site_source, ("profiles", profile)),
-        ]
-        if hardware is not None:
-            layers.insert(0, Layer(LayerName.HARDWARE, self._file("hardware", hardware), ("defaults",)))
-        return tuple(layers)
+        """The layers below a node of that class and profile."""
+        known = self.layers.get((hardware, profile))
+        if known is None:
+            known = (
+                Layer(LayerName.PROFILE, self._file("profiles", profile), ("defaults",)),
+                Layer(LayerName.SITE, self.site_source, ("defaults",)),
+                Layer(LayerName.SITE_PROFILE, self.site_source, ("profiles", profile)),
+            )
+            if hardware is not None:
+                known = (Layer(LayerName.HARDWARE, self._file("hardware", hardware), ("defaults",)), *known)
+            self.layers[hardware, profile] = known
+        return known
 
     def _base(self, hardware: str | None, profile: str) -> tuple[NodeConfig | None, list[KeyPath]]:
         """What all layers below the node say, and its markers; None when one of them is wrong."""
@@ -200,13 +210,13 @@ class Loader:
         return known
 
     def _resolve(
-        self, hardware: str | None, profile: str, raw: dict[str, Any], text: str
+        self, hardware: str | None, profile: str, raw: dict[str, Any], *, marks: bool
     ) -> tuple[NodeConfig | None, list[KeyPath]]:
-        """The node's values laid over those of the layers below; `text` is the file they are from."""
+        """The node's values laid over those of the layers below; `marks` says that they may hold markers."""
         base, below = self._base(hardware, profile)
         clean: object = raw
         marked: list[KeyPath] = []
-        if _may_hold_markers(text):
+        if marks:
             clean, marked = check.strip(raw)
         own = _converted(clean)
         if base is None or own is None:
@@ -218,23 +228,22 @@ class Loader:
         if not folder.is_dir():
             return ()
         shown = f"{CONFIG_FOLDER}/nodes/{self.name}"
-        paths = [path for path in sorted(folder.iterdir()) if self._usable(path, shown)]
-        self.names = [path.stem for path in paths]
-        parsed = Parsed(str(folder), str(self.share.number), str(self.share.count))
-        mine = [(folder / f"{name}.yaml", f"{shown}/{name}.yaml") for name in self.share.of(self.names)]
-        nodes = [self._load_node(path, parsed.read(path, shown)) for path, shown in mine]
-        parsed.keep()
+        files = [file for file in sorted(os.listdir(folder)) if self._usable(file, shown)]
+        self.names = [file.removesuffix(".yaml") for file in files]
+        nodes: list[Node | None] = []
+        for name in self.share.of(self.names):
+            file = SourceFile(f"{shown}/{name}.yaml", folder / f"{name}.yaml")
+            nodes.append(self._load_node(name, file, self._document(file)))
         return tuple(node for node in nodes if node is not None)
 
-    def _load_node(self, path: Path, document: Document) -> Node | None:
-        name = path.stem
-        file = SourceFile(document.file, path)
+    def _load_node(self, name: str, file: SourceFile, document: Document) -> Node | None:
         self.findings += document.findings
         raw = document.data
         if document.findings and not raw:
             self.broken.append(name)  # unreadable: that is all that can be told
             return None
         before = len(self.findings)
+        marks = _may_hold_markers(document.text)
         profile = self._named(document, raw, "profile", None)
         profile = self.assume_profile.get(name, profile)
         if profile is not None and profile not in self.profile_files:
@@ -247,8 +256,8 @@ class Loader:
             base, _ = self._base(hardware, profile)
             shared_name = base.hostname if base is not None else None
             above = {**raw, "hostname": raw.get("hostname", shared_name or name), "profile": profile}
-            config, approvals = self._resolve(hardware, profile, above, document.text)
-        if config is None or _may_hold_markers(document.text):
+            config, approvals = self._resolve(hardware, profile, above, marks=marks)
+        if config is None or marks:
             self._node_problems(document, raw)
         if config is None or profile is None or len(self.findings) > before or document.findings:
             self.broken.append(name)
@@ -266,12 +275,12 @@ class Loader:
 
     def _named(self, document: Document, raw: dict[str, Any], key: str, profile: str | None) -> str | None:
         """The class or profile that a node names, itself or through a layer below it that can."""
-        file = SourceFile(document.file, self.root / document.file)
+        owner: SourceFile | Document = document
         path: KeyPath = (key,)
         value = raw.get(key)
-        for owner, data, below in self._layers_below(profile):
+        for file, data, below in self._layers_below(profile) if value is None else ():
             if value is None:
-                file, path, value = owner, (*below, key), _at(data, (*below, key))
+                owner, path, value = file, (*below, key), _at(data, (*below, key))
         known = self.hardware if key == "hardware_class" else self.profile_files
         kind = "hardware class" if key == "hardware_class" else "profile"
         if value is None:
@@ -282,7 +291,7 @@ class Loader:
             return None
         if isinstance(value, str) and value in known:
             return value
-        self._unknown(kind, str(value), file.locate(path))
+        self._unknown(kind, str(value), owner.locate(path))
         return None
 
     def _layers_below(self, profile: str | None) -> Iterator[tuple[SourceFile, dict[str, Any], KeyPath]]:

@@ -1,7 +1,8 @@
-"""Data of node files that were parsed before: parsing YAML is half of what loading a large site costs.
+"""Data of YAML files that were parsed before: parsing is half of what loading a large site costs.
 
 Kept by content, and only of files in which nothing is wrong, so whatever is told of a file comes from the
-parser itself. One file of the cache holds a share of a site's nodes: one read instead of thousands.
+parser itself. One file of the cache holds what is read together, such as a share of a site's nodes: one read
+instead of thousands.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import yaml
 
-from ..cache import Cache
+from ..cache import Cache, packages
 from . import source
 
 if TYPE_CHECKING:
@@ -24,12 +24,14 @@ _Kept = dict[str, msgspec.Raw]
 
 
 class Parsed:
-    """What a share of a site's files held, by the digest of their bytes."""
+    """What files held, by the digest of their bytes."""
 
-    def __init__(self, *share: str) -> None:
-        """`share` names what is kept together, such as a site's folder and the number of the share."""
-        self._share = "\0".join((yaml.__version__, *share)).encode()
-        self._cache = Cache("yaml", Path(__file__), Path(source.__file__))
+    def __init__(self, *together: str) -> None:
+        """`together` names what is kept together, such as a site's folder and the number of a share."""
+        library = [name for name in packages() if name.lower().startswith("pyyaml")]
+        self._share = "\0".join((*library, *together)).encode()
+        here = Path(__file__)
+        self._cache = Cache("yaml", here, here.with_name("source.py"), here.with_name("yaml_data.py"))
         self._before = _decoded(self._cache.get(self._share))
         self._now: _Kept = {}
 

@@ -134,7 +134,7 @@ install:
 # Library fragments, lib/<name>.sh, in this order. Their functions begin with the fragment's name.
 fragments: [log]
 
-# Constants of the script: each one has to be used by body.sh. Keys: gpuaas-gen schema node.
+# Constants of the script: each one has to be used by the body. Keys: gpuaas-gen schema node.
 settings:
   SITE_NAME:
     from: site.name

@@ -21,8 +21,11 @@ import base64
 import hashlib
 import quopri
 import re
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from itertools import count as count_from
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .quote import QuoteError
 from .yaml_text import Block, dump
@@ -117,7 +120,32 @@ def conflicts(first: Mapping[str, object], second: Mapping[str, object]) -> tupl
     return tuple(sorted(found))
 
 
-def assemble(parts: Sequence[tuple[str, str]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """User data as one multi-part MIME message; what all nodes of a profile begin with is made once for all."""
+
+    opening: _Opening
+    closing: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the message."""
+        return len(self.opening.content) + len(self.closing)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the message, in hexadecimal."""
+        digest = self.opening.digest.copy()
+        digest.update(self.closing)
+        return digest.hexdigest()
+
+    @property
+    def content(self) -> bytes:
+        """The message."""
+        return self.opening.content + self.closing
+
+
+def assemble(parts: Sequence[tuple[str, str]]) -> Assembled:
     """The parts, each a filename and a `#cloud-config` document, as one multi-part MIME message, in order.
 
     The same parts give the same bytes. A part in ASCII stands as it is; another is quoted-printable, since
@@ -126,19 +154,15 @@ def assemble(parts: Sequence[tuple[str, str]]) -> bytes:
     """
     if not parts:
         raise QuoteError("user data must have at least one part")
-    for filename, text in parts:
-        if not _FILENAME.fullmatch(filename):
-            raise QuoteError(f"{filename!r} is not a part's filename; allowed are A-Z a-z 0-9 _ . and -")
-        if not text.startswith(f"{_CLOUD_CONFIG}\n"):
-            raise QuoteError(f"the part {filename} is no cloud-config; its first line must be {_CLOUD_CONFIG}")
-    made = [_part(filename, text) for filename, text in parts]
-    encoded = [part for part, _ in made]
-    boundary = _boundary(encoded, b"".join(digest for _, digest in made))
-    head = f'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="{boundary}"\n'
-    body = b"".join(b"\n--%b\n%b" % (boundary.encode(), part) for part in encoded)
-    message = head.encode() + body + f"\n--{boundary}--\n".encode()
-    check_size(message)
-    return message
+    *first, last = parts
+    end = _part(*last)
+    number = 0
+    while (opening := _opening(tuple(first), number)).boundary in end:
+        number += 1
+    closing = b"\n--%b\n%b\n--%b--\n" % (opening.boundary, end, opening.boundary)
+    made = Assembled(opening, closing)
+    check_size(made.size)
+    return made
 
 
 def with_secrets(user_data: bytes, files: Iterable[tuple[str, Secret]]) -> bytes:
@@ -160,26 +184,46 @@ def with_secrets(user_data: bytes, files: Iterable[tuple[str, Secret]]) -> bytes
     if head is None or not user_data.endswith(end):
         raise QuoteError("secrets can only be added to assembled user data")
     part = _encoded(_SECRETS, cloud_config({"write_files": entries}, banner=_SECRETS_BANNER))
-    if head[1] in part:  # the boundary is a hash of the other parts
+    if head[1] in part:  # the boundary was chosen for the other parts
         raise QuoteError("the secrets cannot be added: they hold the boundary of the parts; change the secret")
     message = user_data.removesuffix(end) + b"\n--%b\n%b" % (head[1], part) + end
-    check_size(message)
+    check_size(len(message))
     return message
 
 
-def check_size(user_data: bytes) -> int:
-    """The size of assembled user data in bytes; QuoteError when above MAX_USER_DATA."""
-    size = len(user_data)
+def check_size(size: int) -> None:
+    """Raises QuoteError for assembled user data of more than MAX_USER_DATA bytes."""
     if size > MAX_USER_DATA:
         raise QuoteError(f"the user data is {size} bytes; it must be at most {MAX_USER_DATA}")
-    return size
+
+
+class _Opening(NamedTuple):
+    """A message up to its last part: the line between its parts, the bytes, and the digest of these."""
+
+    boundary: bytes
+    content: bytes
+    digest: hashlib._Hash
 
 
 @lru_cache(maxsize=8)
-def _part(filename: str, text: str) -> tuple[bytes, bytes]:
-    """A part and its digest; remembered, since all nodes of a profile begin with the same one."""
-    part = _encoded(filename, text)
-    return part, hashlib.sha256(part).digest()
+def _opening(parts: tuple[tuple[str, str], ...], number: int) -> _Opening:
+    """That of a message that begins with `parts`; another boundary for each `number`, which none of the parts holds."""
+    encoded = [_part(*part) for part in parts]
+    name = hashlib.sha256(b"".join(encoded)).hexdigest()
+    candidates = (hashlib.sha256(f"{name} {count}".encode()).hexdigest()[:32].encode() for count in count_from(0))
+    free = (b"gpuaas-" + one for one in candidates if not any(one in part for part in encoded))
+    boundary = next(islice(free, number, None))
+    head = b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="%b"\n' % boundary
+    content = head + b"".join(b"\n--%b\n%b" % (boundary, part) for part in encoded)
+    return _Opening(boundary, content, hashlib.sha256(content))
+
+
+def _part(filename: str, text: str) -> bytes:
+    if not _FILENAME.fullmatch(filename):
+        raise QuoteError(f"{filename!r} is not a part's filename; allowed are A-Z a-z 0-9 _ . and -")
+    if not text.startswith(f"{_CLOUD_CONFIG}\n"):
+        raise QuoteError(f"the part {filename} is no cloud-config; its first line must be {_CLOUD_CONFIG}")
+    return _encoded(filename, text)
 
 
 def _encoded(filename: str, text: str) -> bytes:
@@ -195,14 +239,6 @@ def _encoded(filename: str, text: str) -> bytes:
         f"Merge-Type: {MERGE_TYPE}\n\n"
     )
     return head.encode() + payload
-
-
-def _boundary(parts: Sequence[bytes], digests: bytes) -> str:
-    """A line that is in no part: a hash of them all, of that again should one hold it."""
-    digest = hashlib.sha256(digests).hexdigest()
-    while any(digest[:32].encode() in part for part in parts):
-        digest = hashlib.sha256(digest.encode()).hexdigest()
-    return f"gpuaas-{digest[:32]}"
 
 
 def _check_commands(key: str, commands: object) -> None:

@@ -5,7 +5,7 @@ and held against that manifest, so a file changed by hand is never taken for rig
 """
 
 # One path object per file would cost more than reading the file:
-# ruff: noqa: PTH110, PTH112, PTH114, PTH208
+# ruff: noqa: PTH110, PTH112, PTH114
 from __future__ import annotations
 
 import hashlib
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..cache import Cache
+from ..cache import Cache, packages
 from .exchange import MANIFEST, Place
 from .files import READ_FLAGS, Entry, read_all, scan
 from .lock import locked
@@ -46,7 +46,7 @@ def look(nodes: Path, places: Iterable[Path], words: Iterable[str]) -> Sources:
     """The sources as they are now: files (names and bytes) below `nodes`, and at or below the other
     `places`, `words`, Python and the installed packages.
     """
-    shared = hashlib.sha256("\0".join([sys.version, *_packages(), *words]).encode())
+    shared = hashlib.sha256("\0".join([sys.version, *packages(), *words]).encode())
     for place in places:
         for path in _files(str(place)):
             content = _bytes(path)
@@ -117,12 +117,3 @@ def _files(place: str) -> list[str]:
         folders[:] = [name for name in folders if name != "__pycache__"]
         found += [f"{folder}/{name}" for name in names]
     return sorted(found)
-
-
-def _packages() -> list[str]:
-    """Names and versions of what is installed beside this program (the names of its metadata folders)."""
-    home = Path(__file__).parents[2]
-    places = {str(home), *(path for path in sys.path if path.endswith("-packages"))}
-    return sorted(
-        name for place in places if os.path.isdir(place) for name in os.listdir(place) if name.endswith(".dist-info")
-    )

@@ -1,6 +1,6 @@
 # cmdline: the arguments the running kernel was started with.
 
-# cmdline_value NAME: prints the last value of NAME=… in /proc/cmdline (the kernel takes the last). Returns 1
+# cmdline_value NAME: prints the last value of NAME=... in /proc/cmdline (the kernel takes the last). Returns 1
 # when it does not stand there.
 cmdline_value() {
   local word words value found

@@ -1,6 +1,6 @@
 # dmi: which hardware class this machine is.
 
-# dmi_read NAME: prints the DMI value NAME (sys_vendor, product_name, …) without blanks around it; empty where absent.
+# dmi_read NAME: prints the DMI value NAME (sys_vendor, product_name, ...) without blanks around it; empty where absent.
 dmi_read() {
   local value
   value=
@@ -11,7 +11,7 @@ dmi_read() {
 }
 
 # dmi_class TABLE: prints the row of TABLE whose second and third column are this machine's vendor and product, both
-# compared whole. A row is "name|vendor|product|…". Returns 1 when none is.
+# compared whole. A row is "name|vendor|product|...". Returns 1 when none is.
 dmi_class() {
   local vendor product row rest
   vendor=$(dmi_read sys_vendor)

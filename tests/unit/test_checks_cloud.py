@@ -97,9 +97,9 @@ def test_size(size: int, severity: Severity | None) -> None:
 def test_what_the_renderer_assembles_is_well_formed_and_merges() -> None:
     one = "#cloud-config\npackages:\n  - jq\nwrite_files:\n  - path: /a\n    content: Zürich\n"
     two = "#cloud-config\nwrite_files:\n  - path: /b\n    content: b\n"
-    whole = assemble([("one.yaml", one), ("two.yaml", two)]).decode()
+    whole = assemble([("one.yaml", one), ("two.yaml", two)]).content.decode()
     assert checks_support.found("user_data", {"nodes/n/user-data": whole}) == []
-    plain = assemble([("one.yaml", one.replace("ü", "u")), ("two.yaml", two)]).decode()
+    plain = assemble([("one.yaml", one.replace("ü", "u")), ("two.yaml", two)]).content.decode()
     assert checks_support.found("user_data", {"nodes/n/user-data": plain}) == []
     replacing = plain.replace(f"Merge-Type: {MERGE_TYPE}\n", "")
     assert [one.code for one in checks_support.found("user_data", {"nodes/n/user-data": replacing})] == ["GS469"]

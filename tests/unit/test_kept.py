@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import Environment, Repository, gen, repository
 
+from gpuaas_scripts.config.layers import SourceFile
 from gpuaas_scripts.config.loader import Loader
 from gpuaas_scripts.config.source import Document
 
@@ -40,9 +41,9 @@ def rendered(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen = []
     original = Loader._load_node
 
-    def load(self: Loader, path: Path, document: Document) -> object:
-        seen.append(path.stem)
-        return original(self, path, document)
+    def load(self: Loader, name: str, file: SourceFile, document: Document) -> object:
+        seen.append(name)
+        return original(self, name, file, document)
 
     shutil.rmtree(repo.root / "generated/lab", ignore_errors=True)
     with monkeypatch.context() as patch:

@@ -25,7 +25,7 @@ USER_DATA = assemble(
         ("profile.yaml", cloud_config({"packages": ["htop"]}, banner="")),
         ("node.yaml", cloud_config({"write_files": [], "runcmd": [["true"]]}, banner="")),
     ]
-)
+).content
 FACTS = Facts(
     site="lab",
     node="n1",
@@ -95,7 +95,7 @@ def test_one_s_own_allocation_is_fine() -> None:
 
 
 def test_user_data_without_lists_lets_maas_s_own_entries_work() -> None:
-    alone = assemble([("profile.yaml", cloud_config({"timezone": "UTC"}, banner=""))])
+    alone = assemble([("profile.yaml", cloud_config({"timezone": "UTC"}, banner=""))]).content
     assert plan(replace(with_machine(hardware_sync=True), user_data=alone)).problems == ()
     message = plan(with_machine(hardware_sync=True)).problems[0].message
     assert "its packages, runcmd, write_files replace those of MAAS" in message
@@ -103,7 +103,7 @@ def test_user_data_without_lists_lets_maas_s_own_entries_work() -> None:
 
 def test_lists_are_found_in_every_part() -> None:
     assert list_keys(USER_DATA) == {"packages", "write_files", "runcmd"}
-    umlaut = assemble([("a.yaml", cloud_config({"runcmd": [["echo", "ä"]]}, banner=""))])
+    umlaut = assemble([("a.yaml", cloud_config({"runcmd": [["echo", "ä"]]}, banner=""))]).content
     assert list_keys(umlaut) == {"runcmd"}
 
 

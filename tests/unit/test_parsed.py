@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support import only_own_templates, repository
 
 from gpuaas_scripts.cache import Cache
 from gpuaas_scripts.config import source
 from gpuaas_scripts.config.parsed import Parsed
+from gpuaas_scripts.config.site import load
+from gpuaas_scripts.templates import Library
 
 GOOD = "a: {b: [1, two, true, null, -7]}\nc: \u00e4\n"
 
@@ -80,3 +83,19 @@ def test_damage_costs_time_only(tmp_path: Path, parses: list[str]) -> None:
         kept.write_bytes(content)
         assert read(tmp_path / "a.yaml").data["c"] == "\u00e4"
     assert len(parses) == 4
+
+
+def test_a_site_and_templates_that_are_known_are_not_parsed(tmp_path: Path, parses: list[str]) -> None:
+    """Shared files, nodes and descriptions of templates alike."""
+    repo = repository(tmp_path / "repository")
+
+    def look() -> tuple[object, ...]:
+        with only_own_templates():
+            library = Library.for_root(repo.root)
+        loaded = load("lab", repo.root)
+        return loaded.site.nodes, loaded.site.file, loaded.findings, library.templates, library.findings
+
+    first, count = look(), len(parses)
+    assert count > len(list((repo.root / "site-configs").rglob("*.yaml"))) - 1
+    assert look() == first
+    assert len(parses) == count

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from gpuaas_scripts.cli import lab_maas
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,6 +32,13 @@ def commands(block: str) -> list[tuple[str, list[str], int]]:
         else:
             found[-1][1].append(line)
     return found
+
+
+def on_a_free_port(block: str) -> str:
+    """The block with another port for the MAAS it starts: somebody may be using the one that the README names."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    return block.replace("lab maas ", f"lab maas --port {port} ").replace(str(lab_maas.PORT), str(port))
 
 
 def matches(shown: list[str], printed: list[str]) -> bool:
@@ -60,7 +70,7 @@ def test_the_tour_prints_what_it_shows(copy: Path, number: int) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "200"}
     subprocess.run(["git", "checkout", "-q", "."], cwd=copy, check=True)
-    for command, shown, status in commands(BLOCKS[number]):
+    for command, shown, status in commands(on_a_free_port(BLOCKS[number])):
         if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
             environment[exported[1]] = exported[2]
             continue

@@ -65,6 +65,23 @@ def test_a_share_that_is_killed_is_never_taken_for_done() -> None:
         list(streams[1])
 
 
+def test_a_share_does_not_wait_until_somebody_reads() -> None:
+    def work(number: int, _: int) -> Iterator[object]:
+        yield from ("x" * 1000 for _ in range(5000))
+
+    with Shards(work, 2) as streams:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # until its process has ended
+        assert len([*streams[1]]) == 5000
+
+
+def test_a_full_disk_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: PTH123, SIM115
+
+    with Shards(numbers, 2) as streams, pytest.raises(GpuaasError, match="No space left on device") as caught:
+        list(streams[1])
+    assert caught.value.hint == "free space there, or set TMPDIR to another folder"
+
+
 def test_leaving_early_leaves_no_process_behind() -> None:
     def long(number: int, _: int) -> Iterator[object]:
         for _ in range(5000):

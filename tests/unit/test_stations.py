@@ -22,6 +22,7 @@ TOUCHES = (
     "run.py",
     "templates.py",
     "config/source.py",
+    "config/yaml_data.py",
     "config/site.py",
     "config/loader.py",
     "shards.py",

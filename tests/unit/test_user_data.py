@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import email.policy
+import hashlib
 import json
 import os
 import subprocess
@@ -136,9 +137,9 @@ def test_conflicts() -> None:
 
 
 def test_assemble() -> None:
-    message = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)])
-    assert message == assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)])
-    assert message != assemble([("node.yaml", NODE), ("profile.yaml", PROFILE)])
+    message = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content
+    assert message == assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content
+    assert message != assemble([("node.yaml", NODE), ("profile.yaml", PROFILE)]).content
     assert message.startswith(b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=")
     assert message.isascii()
     assert NODE.encode() in message
@@ -157,35 +158,49 @@ def test_assemble() -> None:
 @example(["=" * 200 + "é" * 100, " \n" * 3])
 def test_texts_survive_assembly(texts: list[str]) -> None:
     documents = [f"#cloud-config\n# {text}" for text in texts]
-    message = assemble([(f"{number}.yaml", document) for number, document in enumerate(documents)])
+    message = assemble([(f"{number}.yaml", document) for number, document in enumerate(documents)]).content
     assert [text_of(part) for part in read_mime(message)] == documents
 
 
 def test_the_boundary_is_in_no_part() -> None:
-    first = assemble([("a.yaml", NODE)])
+    first = assemble([("a.yaml", NODE)]).content
     boundary = first.split(b'boundary="')[1].split(b'"')[0].decode()
     holding = f"{NODE}# {boundary}\n--{boundary}--\n"
-    message = assemble([("a.yaml", holding)])
+    message = assemble([("a.yaml", holding)]).content
     assert [text_of(part) for part in read_mime(message)] == [holding]
 
 
-def test_a_boundary_that_a_part_holds_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_boundary_that_the_last_part_holds_is_not_taken() -> None:
+    """The boundary follows from the parts before the last one, which so can hold it."""
+    message = assemble([("a.yaml", PROFILE), ("b.yaml", NODE)]).content
+    boundary = message.split(b'boundary="')[1].split(b'"')[0].decode()
+    holding = f"{NODE}# {boundary}\n--{boundary}--\n"
+    again = assemble([("a.yaml", PROFILE), ("b.yaml", holding)]).content
+    assert f'boundary="{boundary}"'.encode() not in again
+    assert [text_of(part) for part in read_mime(again)] == [PROFILE, holding]
+
+
+def test_a_boundary_that_an_earlier_part_holds_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text can hold its own hash, so the hash is made to be one that the text holds."""
-    digests = iter(["f" * 64, "0" * 64, "1" * 64, "2" * 64])  # of the part, then of the message
+    digests = iter(["f" * 64, "0" * 64, "1" * 64, "2" * 64, "3" * 64])  # of the first part, then for boundaries
 
     class Digest:
         def __init__(self, _: bytes) -> None:
             self.text = next(digests)
-
-        def digest(self) -> bytes:
-            return self.text.encode()
 
         def hexdigest(self) -> str:
             return self.text
 
     monkeypatch.setattr("hashlib.sha256", Digest)
     holding = f"#cloud-config\n# {'0' * 32}\n# {'1' * 40}\n"
-    assert f'boundary="gpuaas-{"2" * 32}"'.encode() in assemble([("a.yaml", holding)])
+    message = assemble([("a.yaml", holding), ("b.yaml", NODE)])
+    assert f'boundary="gpuaas-{"2" * 32}"'.encode() in message.content
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\0\r")), st.text(max_size=20))
+def test_size_and_digest_are_those_of_the_content(first: str, last: str) -> None:
+    made = assemble([("a.yaml", f"#cloud-config\n# {first}"), ("b.yaml", f"#cloud-config\n# {last}")])
+    assert (made.size, made.sha256) == (len(made.content), hashlib.sha256(made.content).hexdigest())
 
 
 @pytest.mark.parametrize(
@@ -205,9 +220,10 @@ def test_bad_parts(parts: list[tuple[str, str]], message: str) -> None:
 
 
 def test_size() -> None:
-    assert check_size(b"a" * MAX_USER_DATA) == MAX_USER_DATA == 1048576
+    check_size(MAX_USER_DATA)
+    assert MAX_USER_DATA == 1048576
     with pytest.raises(QuoteError, match="the user data is 1048577 bytes; it must be at most 1048576"):
-        check_size(b"a" * (MAX_USER_DATA + 1))
+        check_size(MAX_USER_DATA + 1)
     with pytest.raises(QuoteError, match="it must be at most"):
         assemble([("a", "#cloud-config\n" + "#\n" * (MAX_USER_DATA // 2))])
 
@@ -255,7 +271,7 @@ CLOUD_INIT_PYTHON = os.environ.get("GPUAAS_CLOUD_INIT_PYTHON", "/usr/bin/python3
 @example("--gpuaas-00000000000000000000000000000000--\n")
 @example("")
 def test_secrets_are_a_last_part_of_their_own(text: str) -> None:
-    before = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)])
+    before = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content
     after = with_secrets(before, [("/etc/a", Secret(text)), ("/etc/b", Secret("b"))])
     assert after.startswith(before[: before.rindex(b"\n--")])
     assert after.isascii()
@@ -277,12 +293,12 @@ def test_secrets_are_a_last_part_of_their_own(text: str) -> None:
 
 
 def test_without_secrets_nothing_is_added() -> None:
-    message = assemble([("node.yaml", NODE)])
+    message = assemble([("node.yaml", NODE)]).content
     assert with_secrets(message, []) == message
 
 
 def test_secrets_that_cannot_be_added() -> None:
-    message, secret = assemble([("node.yaml", NODE)]), Secret("planted")
+    message, secret = assemble([("node.yaml", NODE)]).content, Secret("planted")
     boundary = message.split(b'"')[1].decode()
     for broken, path, says in (
         (NODE.encode(), "/x", "can only be added to assembled user data"),
@@ -298,7 +314,7 @@ def test_secrets_that_cannot_be_added() -> None:
 def test_the_limit_holds_with_secrets_too() -> None:
     def filled(size: int) -> bytes:
         text = cloud_config({"write_files": [write_file("/x", "x" * size, mode="0600")]}, banner=BANNER)
-        return assemble([("a.yaml", text)])
+        return assemble([("a.yaml", text)]).content
 
     secrets = [("/etc/a", Secret("a"))]
     more = len(with_secrets(filled(1), secrets)) - 1
@@ -333,7 +349,7 @@ def merge(user: bytes, vendor: bytes = b"") -> dict[str, object]:
 @pytest.mark.process
 class TestCloudInit:
     def test_lists_are_appended_and_mappings_merged(self) -> None:
-        merged = merge(assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]))
+        merged = merge(assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content)
         first, second = yaml.safe_load(PROFILE), yaml.safe_load(NODE)
         assert merged["write_files"] == first["write_files"] + second["write_files"]
         assert first["write_files"][0]["content"] == "from the profile: é € 😀\n"
@@ -344,7 +360,7 @@ class TestCloudInit:
         assert merged["package_update"] is True
 
     def test_a_secret_is_one_more_file(self) -> None:
-        before = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)])
+        before = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content
         plain = merge(before)
         merged = merge(with_secrets(before, [("/etc/a", Secret("a: é\n"))]))
         files = merged.pop("write_files")
@@ -354,7 +370,7 @@ class TestCloudInit:
         assert merged == plain
 
     def test_without_the_rule_the_last_list_would_win(self) -> None:
-        message = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)])
+        message = assemble([("profile.yaml", PROFILE), ("node.yaml", NODE)]).content
         merged = merge(message.replace(f"Merge-Type: {MERGE_TYPE}\n".encode(), b""))
         assert merged["runcmd"] == [["true"]]
 
@@ -362,7 +378,9 @@ class TestCloudInit:
         first: dict[str, object] = {"hostname": "first", "ntp": {"enabled": True}}
         second: dict[str, object] = {"hostname": "second", "ntp": {"enabled": False, "servers": ["a"]}}
         assert conflicts(first, second) == ("hostname", "ntp.enabled")
-        merged = merge(assemble([("a", cloud_config(first, banner="#")), ("b", cloud_config(second, banner="#"))]))
+        merged = merge(
+            assemble([("a", cloud_config(first, banner="#")), ("b", cloud_config(second, banner="#"))]).content
+        )
         assert merged["hostname"] == "first"
         assert merged["ntp"] == {"enabled": True, "servers": ["a"]}
 
@@ -376,7 +394,7 @@ ntp: {servers: [192.0.2.1], pools: [vendor.example], ntp_client: chrony}
 system_info: {default_user: {name: ubuntu}}
 """
         node = cloud_config({"runcmd": [["true"]], "ntp": {"servers": ["10.0.0.2"]}}, banner=BANNER)
-        merged = merge(assemble([("node.yaml", node)]), vendor)
+        merged = merge(assemble([("node.yaml", node)]).content, vendor)
         assert merged["runcmd"] == [["true"]]
         assert merged["ntp"] == {"servers": ["10.0.0.2"], "pools": ["vendor.example"], "ntp_client": "chrony"}
         assert merged["ssh_pwauth"] is True
@@ -391,6 +409,6 @@ system_info: {default_user: {name: ubuntu}}
             (f"{n}.yaml", cloud_config({"write_files": [write_file("/x", text, mode="0644")]}, banner=BANNER))
             for n, text in enumerate(texts[1:])
         ]
-        written = merge(assemble(parts))["write_files"]
+        written = merge(assemble(parts).content)["write_files"]
         assert isinstance(written, list)
         assert [entry["content"] for entry in written] == texts[1:]

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gpuaas_scripts.renderers import yaml_text
 from gpuaas_scripts.renderers.quote import QuoteError
 from gpuaas_scripts.renderers.yaml_text import Block, dump
 
@@ -249,3 +250,12 @@ def test_header() -> None:
     for bad in ("# \u2028b: 1", "# a\rb: 1", "# \0"):
         with pytest.raises(QuoteError, match="line 1 of a YAML header cannot hold"):
             dump({}, header=bad)
+
+
+def test_the_quick_look_at_a_block_takes_nothing_hidden_for_visible() -> None:
+    hidden = [chr(code) for code in range(0x110000) if yaml_text._HIDDEN_IN_BLOCK.search(chr(code))]
+    assert len(hidden) > 2000  # surrogates alone are 2,048
+    assert not [one for one in hidden if yaml_text._is_visible(f"a{one}b")]
+    for blank in ("a \nb", "a\t\nb", "a ", "a\t"):
+        with pytest.raises(QuoteError, match="cannot hold a blank at the end of a line"):
+            dump({"a": Block(blank)})

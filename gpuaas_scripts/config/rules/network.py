@@ -115,8 +115,11 @@ def _networks(network: NodeNetwork) -> Iterator[tuple[str, IPv4Network, KeyPath]
 
 def _overlaps(network: NodeNetwork) -> Iterator[Problem]:
     """Two different networks that share addresses; the fabric's own and its routed network may."""
-    for (name, first, path), (other, second, other_path) in combinations(_networks(network), 2):
-        if name != other and first.overlaps(second):
+    found = [(_bounds(one), name, one, path) for name, one, path in _networks(network)]
+    for ((start, end), name, first, path), ((other_start, other_end), other, second, other_path) in combinations(
+        found, 2
+    ):
+        if start <= other_end and other_start <= end and name != other:
             yield Problem(
                 "GS232",
                 f"the {other} network {second} overlaps the {name} network {first}",
@@ -124,6 +127,11 @@ def _overlaps(network: NodeNetwork) -> Iterator[Problem]:
                 "packets for one would be sent into the other: give each its own range",
                 also=(path,),
             )
+
+
+def _bounds(network: IPv4Network) -> tuple[int, int]:
+    """First and last address as numbers: comparing these is many times quicker than `IPv4Network.overlaps`."""
+    return int(network.network_address), int(network.broadcast_address)
 
 
 def _next_hops(network: NodeNetwork) -> Iterator[Problem]:
