@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
@@ -34,6 +33,8 @@ class Cache:
 
     def put(self, content: bytes, result: bytes) -> None:
         """Keep a result."""
+        import tempfile  # here: mostly nothing is new
+
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self.folder)

@@ -293,7 +293,7 @@ CODES: dict[str, Code] = {
     "GS337": Code("a fragment is not used", "Nothing calls its functions. Take it out of `fragments`."),
     "GS338": Code(
         "a setting is declared and not used",
-        "Settings that nobody reads mislead reviewers. Use it in body.sh, or remove it from script.yaml.",
+        "Settings that nobody reads mislead reviewers. Use it in the body, or remove it from script.yaml.",
     ),
     "GS339": Code(
         "a variable is neither declared nor set",

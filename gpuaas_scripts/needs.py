@@ -11,7 +11,7 @@ import msgspec
 from .config import check, keys
 from .config.model.hardware import Hardware
 from .errors import Finding, Location, Severity
-from .templates import Scope
+from .templates import Scope, SettingModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from .config.model import NodeConfig
     from .config.site import HardwareClass, Site
     from .config.source import KeyPath
-    from .templates import Library, SettingModel, Template, TemplateKind
+    from .templates import Library, Template, TemplateKind
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One value that a template takes: its name, how to get it, and where it is declared."""
+    """One value that a template takes: its name, how to get it, and what finds the place of its declaration."""
 
     name: str
     key: Key | None
     columns: tuple[str, ...]
     optional: bool
-    declared: Location
+    locate: Callable[[], Location]
     constant: str | None = None
 
 
@@ -54,6 +54,7 @@ class Needs:
         self.findings: list[Finding] = list(library.findings)
         self.uses: dict[str, set[str]] = {}
         self._read: dict[str, tuple[Need, ...]] = {}
+        self._conditions: dict[str, tuple[tuple[Need, str], ...]] = {}
         self._absent: dict[tuple[str, str], tuple[Location, list[str]]] = {}
 
     def add(self, code: str, message: str, location: Location, hint: str = "") -> None:
@@ -84,18 +85,37 @@ class Needs:
         place = partial(template.locate, (section, name))
         try:
             if setting.value is not None:
-                return Need(name, None, (), setting.optional, place(), setting.value)
+                return Need(name, None, (), setting.optional, place, setting.value)
             if setting.table is not None:
                 if setting.table != "hardware" or not setting.columns:
                     raise keys.UnknownKeyError("a table is `table: hardware` with columns")
                 keys.columns(ClassRow, setting.columns)
-                return Need(name, None, setting.columns, setting.optional, place())
+                return Need(name, None, setting.columns, setting.optional, place)
             if setting.from_ is None:
                 raise keys.UnknownKeyError(f"{name} has none of `from`, `table` and `value`")
-            return Need(name, keys.find(setting.from_), setting.columns, setting.optional, place())
+            return Need(name, keys.find(setting.from_), setting.columns, setting.optional, place)
         except keys.UnknownKeyError as error:
             self.add("GS306", str(error), place(), "name a key of the configuration: gpuaas-gen schema node")
             return None
+
+    def conditions(self, template: Template) -> tuple[tuple[Need, str], ...]:
+        """The keys that `when` of a file names, each with the value it must have."""
+        cached = self._conditions.get(template.reference)
+        if cached is None:
+            found = []
+            for text, wanted in getattr(template.model, "when", {}).items():
+                need = self._need(template, "when", text, SettingModel(from_=text, optional=True))
+                if need is not None:
+                    self.uses.setdefault(text, set()).add(template.reference)
+                    found.append((need, wanted))
+            cached = self._conditions[template.reference] = tuple(found)
+        return cached
+
+    def applies(self, template: Template, source: ValueSource) -> tuple[bool, tuple[str, ...]]:
+        """Whether the conditions of a file hold, as far as they are known, and their keys that are to be approved."""
+        conditions = self.conditions(template)
+        values, missing = self.values([(need, template.reference) for need, _ in conditions], source)
+        return all(need.name in missing or _text(values[need.name]) == wanted for need, wanted in conditions), missing
 
     def values(
         self, pairs: Iterable[tuple[Need, str]], source: ValueSource
@@ -140,7 +160,7 @@ class Needs:
         self.add(
             "GS311",
             f"{need.key.text} differs between {what}, but the artifact is the same for the whole {whole}",
-            need.declared,
+            need.locate(),
             "use a key below site., or a table of the hardware classes"
             if scope is Scope.SITE
             else "read it from node.env (`node_env`), or give the template the scope node",
@@ -182,6 +202,11 @@ class ValueSource:
             return self.site.name if key.parts == ("name",) else keys.shape(key.read(self.site.file))
         value = key.read(self.facts if key.root == "hardware" else self.config)
         return keys.rows(value or (), need.columns) if need.columns else keys.shape(value)
+
+
+def _text(value: Value) -> str:
+    """A value as `when` writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _marked(path: KeyPath, approvals: Sequence[KeyPath]) -> bool:

@@ -96,12 +96,13 @@ class _ProfilePlanner:
         self.env_needs = self._env_needs()
         self.wide = [template for template in self.templates if template.model.scope is not Scope.NODE]
         self.narrow = [template for template in self.templates if template.model.scope is Scope.NODE]
-        self.wide_keys = [
+        wide = [
             need.key
             for template in self.wide
-            for need, _ in _settings(template, needs)
-            if need.key is not None and need.key.root == "node"
+            for need, _ in (*_settings(template, needs), *needs.conditions(template))
+            if need.key is not None
         ]
+        self.wide_values = {key: key.read(profile.config) for key in wide if key.root == "node"}
         files = tuple(self._wide())
         self.part = self._profile_part(files)
         self.artifacts = (*files, self.part)
@@ -149,9 +150,18 @@ class _ProfilePlanner:
             marks=(*self.profile.approvals, *self.marks),
         )
         root = f"profiles/{self.profile.name}/root"
-        for template in self.wide:
-            values, missing = self.needs.values(_settings(template, self.needs), values_from)
-            yield _artifact(template, Scope.PROFILE, self.profile.name, root, values, missing)
+        yield from self._planned(self.wide, values_from, self.profile.name, root)
+
+    def _planned(
+        self, templates: Sequence[Template], values_from: ValueSource, owner: str, root: str
+    ) -> Iterator[Artifact]:
+        """The artifacts of templates; of files only those whose conditions hold."""
+        for template in templates:
+            applies, undecided = self.needs.applies(template, values_from)
+            if applies:
+                values, missing = self.needs.values(_settings(template, self.needs), values_from)
+                missing = tuple(dict.fromkeys((*undecided, *missing)))
+                yield _artifact(template, values_from.scope, owner, root, values, missing)
 
     def _profile_part(self, files: tuple[Artifact, ...]) -> Artifact:
         name = self.profile.name
@@ -176,7 +186,7 @@ class _ProfilePlanner:
                 known, reference = found.setdefault(need.name, (need, template.reference))
                 if known.key != need.key:
                     message = f"{need.name} comes from another key in {reference}"
-                    self.needs.add("GS303", message, need.declared, "give one of the two another name")
+                    self.needs.add("GS303", message, need.locate(), "give one of the two another name")
         return tuple(found.values())
 
     def node(self, node: Node) -> tuple[Artifact, ...]:
@@ -191,10 +201,8 @@ class _ProfilePlanner:
             node.hardware.facts if node.hardware else None,
             (*node.approvals, *(node.hardware.approvals if node.hardware else ()), *self.marks),
         )
-        files = [self._node_env(node, values_from)]
-        for template in self.narrow:
-            values, missing = self.needs.values(_settings(template, self.needs), values_from)
-            files.append(_artifact(template, Scope.NODE, node.name, f"nodes/{node.name}/root", values, missing))
+        root = f"nodes/{node.name}/root"
+        files = [self._node_env(node, values_from), *self._planned(self.narrow, values_from, node.name, root)]
         part = Artifact(
             ArtifactKind.USER_DATA_PART,
             "user-data",
@@ -239,8 +247,9 @@ class _ProfilePlanner:
 
     def _refuse_node_values(self, node: Node) -> None:
         """A finding for each value that the node (or its class) sets and that a profile artifact uses."""
-        for key in self.wide_keys:
-            if key.read(node.config) != key.read(self.profile.config):
+        for key, shared in self.wide_values.items():
+            value = key.read(node.config)
+            if value is not shared and value != shared:
                 self.needs.add(
                     "GS310",
                     f"{key.text} is set for node {node.name}, but what uses it is the same on all nodes of "

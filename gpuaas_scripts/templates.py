@@ -17,6 +17,7 @@ import msgspec
 from . import folders
 from .config import check, source
 from .config.model.base import Model, doc
+from .config.parsed import Parsed
 from .config.scalars import AbsolutePath, FileMode, Line, Name
 from .errors import Finding, Location, Severity
 
@@ -97,8 +98,9 @@ class UnitModel(Model, frozen=True):
 
 
 class Builder(StrEnum):
-    """Files that are built as data instead of rendered from a template."""
+    """Files that are built in Python instead of rendered from a template."""
 
+    DPU_PLAN = "dpu-plan"
     NETPLAN_IPOIB = "netplan-ipoib"
 
 
@@ -110,7 +112,8 @@ class FileModel(Model, frozen=True):
     path: Annotated[AbsolutePath | None, doc("path on the host")] = None
     mode: Annotated[FileMode, doc("mode on the host")] = "0644"
     owner: Annotated[Line, doc("owner and group on the host")] = "root:root"
-    builder: Annotated[Builder | None, doc("builds the file as data, instead of content.j2")] = None
+    builder: Annotated[Builder | None, doc("builds the file in Python, instead of content.j2")] = None
+    when: Annotated[dict[Line, Line], doc("keys and values it is for, such as bf3.mode: dpu")] = {}
     settings: Annotated[dict[Line, SettingModel], doc("values given to the template")] = {}
 
 
@@ -140,6 +143,13 @@ class Template:
     model: ScriptModel | UnitModel | FileModel
     body: SourceText | None
     fragments: tuple[SourceText, ...] = ()
+    parts: tuple[SourceText, ...] = ()
+    """What a script's body is divided into: the further *.sh of its folder, by name."""
+
+    @property
+    def bodies(self) -> tuple[SourceText, ...]:
+        """The body and its parts; empty where the body is missing or the artifact is built in Python."""
+        return (self.body, *self.parts) if self.body is not None else ()
 
     @property
     def reference(self) -> str:
@@ -149,8 +159,7 @@ class Template:
     @property
     def sources(self) -> tuple[str, ...]:
         """All files that the template consists of, sorted."""
-        texts = [*self.fragments, *([self.body] if self.body else [])]
-        return tuple(sorted({self.document.file, *(text.file for text in texts)}))
+        return tuple(sorted({self.document.file, *(text.file for text in (*self.fragments, *self.bodies))}))
 
     def locate(self, path: KeyPath, *, key: bool = False) -> Location:
         """A place in the description file."""
@@ -184,8 +193,10 @@ class Library:
         self.folders = tuple(folders)
         self.findings: list[Finding] = []
         self.templates: dict[TemplateKind, dict[str, Template]] = {}
+        self.parsed = Parsed("templates", *map(str, self.folders))
         for kind in TemplateKind:
             self.templates[kind] = {name: self._read(kind, name, place) for name, place in self._found(kind).items()}
+        self.parsed.keep()
 
     @classmethod
     def for_root(cls, root: Path) -> Library:
@@ -233,7 +244,9 @@ class Library:
             self._add(
                 "GS301", f"{body_name} is missing", Location(f"{shown}/{description}", 1, 1), f"add {shown}/{body_name}"
             )
-        return Template(kind, name, document, model, text, self._fragments_of(model, document))
+        parts = sorted(path for path in place.glob("*.sh") if path != body and path.is_file())
+        texts = tuple(self._text(path, f"{shown}/{path.name}") for path in parts) if body_name == "body.sh" else ()
+        return Template(kind, name, document, model, text, self._fragments_of(model, document), texts)
 
     def _text(self, path: Path, shown: str) -> SourceText:
         text, finding = source.decode(path.read_bytes(), shown)
@@ -245,7 +258,7 @@ class Library:
         if not path.is_file():
             self._add("GS301", "the description file is missing", Location(shown), f"add {shown}")
             return source.Document(shown, "", {})
-        document = source.read(path, shown)
+        document = self.parsed.read(path, shown)
         self.findings += document.findings
         return document
 

@@ -127,7 +127,7 @@ def _is_part_of_template(file: Path) -> bool:
     if file.suffix == ".j2":
         return True
     lib = file.suffix == ".sh" and file.parent.name == "lib" and (up[1] / "scripts").is_dir()
-    return lib or (file.name == "body.sh" and (file.parent / "script.yaml").is_file())
+    return lib or (file.suffix == ".sh" and (file.parent / "script.yaml").is_file())
 
 
 def _unreadable(shown: str, reason: str) -> Finding:

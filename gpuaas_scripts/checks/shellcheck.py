@@ -122,8 +122,7 @@ def _is_of_contract(text: Text, finding: Finding) -> bool:
 def _is_shared(text: Text, finding: Finding) -> bool:
     """Whether the place is of a fragment, or of lines that composing made."""
     template = text.artifact.template if text.artifact is not None else None
-    body = template.body if template is not None else None
-    return body is None or finding.location.file != body.file
+    return template is None or finding.location.file not in {body.file for body in template.bodies}
 
 
 def _votes(told: list[tuple[Text, Comment]]) -> dict[tuple[str, object], set[str]]:

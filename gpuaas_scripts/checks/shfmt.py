@@ -85,8 +85,8 @@ def _sources(tree: Tree) -> list[SourceText]:
     found: dict[str, SourceText] = {}
     for text in tree.texts:
         template = text.artifact.template if text.artifact is not None else None
-        if text.composed is not None and template is not None and template.body is not None:
-            for source in (template.body, *template.fragments):
+        if text.composed is not None and template is not None:
+            for source in (*template.bodies, *template.fragments):
                 found[source.file] = source
     return [found[file] for file in sorted(found)]
 

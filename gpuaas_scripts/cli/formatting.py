@@ -15,7 +15,7 @@ from ..templates import FOLDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WHERE = ("lib/*.sh", "scripts/*/body.sh")
+_WHERE = ("lib/*.sh", "scripts/*/*.sh")
 
 
 def format_templates(root: Path) -> Iterator[str]:

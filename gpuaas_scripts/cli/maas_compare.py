@@ -117,7 +117,8 @@ async def read(session: MaasSession, repository: Repository) -> Held:
 
 async def compare(session: MaasSession, repository: Repository, choice: Choice) -> Compared:
     """Read MAAS and compare it with the repository. Raises MaasError, StateError, GpuaasError (unknown script)."""
-    held = await read(session, repository)
+    parsing = asyncio.to_thread(lambda: repository.scripts)  # while MAAS answers
+    held, _ = await asyncio.gather(read(session, repository), parsing)
     found = compared(session, repository, choice, held, "")
     _require_known(found, repository)
     return compared(session, repository, choice, held, commit_of(repository)) if found.requests else found
@@ -152,13 +153,13 @@ def _limited(plan: UploadPlan, names: Sequence[str]) -> UploadPlan:
 
 def _require_known(found: Compared, repository: Repository) -> None:
     """A GpuaasError for a script that was named and is neither the site's nor left over from it."""
-    from ..config.check import suggestion
-
     there = {change.name for change in found.scripts.changes} | {item.held.name for item in found.scripts.prune}
     for name in found.choice.names:
         if name in repository.withheld:
             keys = ", ".join(repository.withheld[name])
             raise GpuaasError(f"script {name} is withheld; missing: {keys}", hint="set the approved values, and render")
         if name not in there:
+            from ..config.check import suggestion
+
             known = sorted(script.name for script in repository.scripts)
             raise GpuaasError(f"site {repository.site} has no script {name!r}", hint=suggestion(name, known))

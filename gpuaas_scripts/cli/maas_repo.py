@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,21 +34,37 @@ _KIND = "maas-script"
 _GIT_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Repository:
     """A site as MAAS should hold it.
 
-    `withheld` are scripts that wait for approved values (name to keys): they are neither sent nor pruned.
-    `tree` is the folder of the scripts as shown.
+    `contents` are its scripts as rendered from sources of this `fingerprint`. `withheld` are scripts that wait for
+    approved values (name to keys): they are neither sent nor pruned. `tree` is the folder of the scripts as shown.
     """
 
     site: str
     region: Region
-    scripts: tuple[Wanted, ...]
+    contents: tuple[Wanted, ...]
+    fingerprint: bytes
     withheld: Mapping[str, tuple[str, ...]]
     nodes: tuple[Node, ...]
     root: Path
     tree: str
+
+    @cached_property
+    def scripts(self) -> tuple[Wanted, ...]:
+        """The scripts with their metadata, where MAAS would take it; parsed anew only when any source has changed."""
+        cache = Cache("maas-metadata", Path(__file__))
+        if kept := cache.get(self.fingerprint):
+            found = {name: metadata.from_data(item) for name, item in json.loads(kept).items()}
+        else:
+            found = {}
+            for script in self.contents:
+                with suppress(metadata.MetadataError):  # told when it is compared
+                    found[script.name] = metadata.parse(script.content)
+            data = {name: metadata.as_data(item) for name, item in found.items()}
+            cache.put(self.fingerprint, json.dumps(data).encode())
+        return tuple(replace(script, parsed=found.get(script.name)) for script in self.contents)
 
 
 def repository(console: Console, site: str, root: Path) -> Repository:
@@ -57,10 +74,9 @@ def repository(console: Console, site: str, root: Path) -> Repository:
     """
     tree = require_rendered(console, site, root)
     scripts = tuple(_wanted(tree, entry) for entry in tree.manifest["artifacts"] if entry["kind"] == _KIND)
-    scripts = _parsed(scripts, tree.fingerprint)
     region, nodes = _of_site(site, root)
     withheld = {_name(entry): tuple(entry["missing"]) for entry in tree.manifest["withheld"] if entry["kind"] == _KIND}
-    return Repository(site, region, scripts, withheld, nodes, root, tree.shown)
+    return Repository(site, region, scripts, tree.fingerprint, withheld, nodes, root, tree.shown)
 
 
 def _wanted(tree: RenderedTree, entry: Mapping[str, Any]) -> Wanted:
@@ -93,21 +109,6 @@ def _of_site(site: str, root: Path) -> tuple[Region, tuple[Node, ...]]:
     data = {"region": asdict(region), "nodes": [asdict(node) for node in nodes]}
     cache.put(key, json.dumps(data).encode())
     return region, nodes
-
-
-def _parsed(scripts: tuple[Wanted, ...], fingerprint: bytes) -> tuple[Wanted, ...]:
-    """The scripts with their metadata, where MAAS would take it; parsed anew only when any source has changed."""
-    cache = Cache("maas-metadata", Path(__file__))
-    if kept := cache.get(fingerprint):
-        found = {name: metadata.from_data(item) for name, item in json.loads(kept).items()}
-    else:
-        found = {}
-        for script in scripts:
-            with suppress(metadata.MetadataError):  # told when it is compared
-                found[script.name] = metadata.parse(script.content)
-        data = {name: metadata.as_data(item) for name, item in found.items()}
-        cache.put(fingerprint, json.dumps(data).encode())
-    return tuple(replace(script, parsed=found.get(script.name)) for script in scripts)
 
 
 def _node(node: ConfigNode) -> Node:

@@ -89,7 +89,10 @@ def main(arguments: list[str] | None = None) -> None:
         gc.disable()  # a process of our own is short, and what it makes holds no cycles worth looking for
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal that lacks a character must not end the program
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if arguments is None:
+        gc.freeze()  # Python looks once more when it ends
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:

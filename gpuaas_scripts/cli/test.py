@@ -35,7 +35,7 @@ SHELLS = ("dash", "busybox", "bash")
 @click.option("--filter", "only", default="", metavar="REGEX", help="Only tests whose name fits; without the table.")
 @click.option("--engine", type=click.Choice(("podman", "docker")), help="Container engine (default: what is there).")
 @click.option("--base", metavar="IMAGE", help="Build the test image on this one, such as ubuntu:24.04.")
-@click.option("--parallel", type=click.IntRange(1, 64), help="Containers at once (default: one a CPU).")
+@click.option("--parallel", type=click.IntRange(1, 64), help="Containers at once (default: two a CPU).")
 @click.option("--table", is_flag=True, help="Print which test saw each check right, and which saw it broken.")
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON.")
 @verb
@@ -76,7 +76,7 @@ def command(
             files,
             [Shell(name) for name in shells or SHELLS],
             only=only,
-            parallel=parallel or len(os.sched_getaffinity(0)),
+            parallel=parallel or 2 * len(os.sched_getaffinity(0)),
             done=lambda one: _tell(console, one, as_json=as_json),
         )
         rows = [] if only or site else _rows(suite, files, scripts, ran)

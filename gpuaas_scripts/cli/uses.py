@@ -66,7 +66,7 @@ def _artifacts(plan: Plan, node: str, profile: str) -> Iterator[Artifact]:
 
 
 def _used_keys(template: Template) -> Iterator[tuple[str, str]]:
-    """Names of settings and the keys that they take."""
+    """Names of settings and the keys that they take; `when`, and the keys that decide whether a file is rendered."""
     for section in ("settings", "node_env"):
         settings: dict[str, SettingModel] = getattr(template.model, section, {})
         for name, setting in settings.items():
@@ -75,6 +75,8 @@ def _used_keys(template: Template) -> Iterator[tuple[str, str]]:
                 yield name, start
             for column in setting.columns:
                 yield name, f"{start}.{column}"
+    for key in getattr(template.model, "when", {}):
+        yield "when", key
 
 
 def _touch(one: str, other: str) -> bool:

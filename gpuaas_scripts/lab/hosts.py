@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,9 +30,12 @@ _VOLATILE = ("dev", "run", "tmp")
 _NODE = re.compile(r"(/dev/[^ ]+) ([bc]) (\d+) (\d+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class FixtureHost:
-    """A fixture host: its name, its folder, and the steps for `entry.sh`, one a line, in order."""
+    """A fixture host: its name, its folder, and the steps for `entry.sh`, one a line, in order.
+
+    `folder` of a host with a base is a temporary one that holds the whole host; it goes with this object.
+    """
 
     name: str
     folder: Path
@@ -37,7 +43,68 @@ class FixtureHost:
 
 
 def load_host(folder: Path) -> FixtureHost:
-    """Read the fixture host in `folder`. Raises GpuaasError when it is none, or holds what cannot be mounted."""
+    """Read the fixture host in `folder`, on top of the one that its file `base` names.
+
+    Raises GpuaasError when it is none, holds what cannot be mounted, or differs from its base in what is not there.
+    """
+    if not (folder / "base").exists():
+        return FixtureHost(folder.name, folder, _steps(folder))
+    whole = Path(tempfile.mkdtemp(prefix=f"gpuaas-{folder.name}-"))
+    try:
+        _lay_out(folder, whole)
+        host = FixtureHost(folder.name, whole, _steps(whole))
+    except BaseException:
+        shutil.rmtree(whole)
+        raise
+    weakref.finalize(host, shutil.rmtree, whole, ignore_errors=True)
+    return host
+
+
+def _lay_out(folder: Path, whole: Path, above: tuple[str, ...] = ()) -> None:
+    """Copy the base of `folder` without what it takes away, then its own files; `above` are hosts that stand on it."""
+    lines = _lines(folder / "base")
+    base = folder.parent / (lines[0] if lines else "")
+    if not lines or not base.is_dir() or base.name in (*above, folder.name):
+        raise GpuaasError(f"{folder}/base: must begin with the name of another fixture host that does not stand on it")
+    if (base / "base").exists():
+        _lay_out(base, whole, (*above, folder.name))
+    else:
+        shutil.copytree(base, whole, symlinks=True, dirs_exist_ok=True)
+    for line in lines[1:]:
+        path = whole / line.removeprefix("- ")
+        inside = path != whole and path.parent.resolve().is_relative_to(whole.resolve())
+        if not line.startswith("- ") or not inside or not os.path.lexists(path):
+            raise GpuaasError(f"{folder}/base: {line}: must be '- ' and a path that {base.name} has")
+        if _is_folder(path):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            source = Path(parent, name)
+            inner = source.relative_to(folder)
+            _put(source, whole / inner, f"{folder}/base: {base.name} has {inner} in another kind: add '- {inner}'")
+    (whole / "base").unlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _put(source: Path, target: Path, refusal: str) -> None:
+    if os.path.lexists(target):
+        if _is_folder(source) != _is_folder(target):
+            raise GpuaasError(refusal)
+        if _is_folder(source):
+            return
+        target.unlink()
+    if _is_folder(source):
+        target.mkdir()
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _steps(folder: Path) -> tuple[str, ...]:
     root = folder / "root"
     if not root.is_dir() and not (folder / "commands").is_dir():
         raise GpuaasError(f"{folder}: no fixture host: neither root/ nor commands/ is there")
@@ -46,7 +113,7 @@ def load_host(folder: Path) -> FixtureHost:
     kernel = [*_kernel_steps(root, replaced, optional), *(f"dir {path}" for path in replaced)]
     # A parent before its children, whatever asked for it.
     kernel.sort(key=lambda step: (step.count("/"), step))
-    return FixtureHost(folder.name, folder, (*kernel, *_disk_steps(root), *_node_steps(folder), *_commands(folder)))
+    return (*kernel, *_disk_steps(root), *_node_steps(folder), *_commands(folder))
 
 
 def _refuse_blanks(folder: Path) -> None:

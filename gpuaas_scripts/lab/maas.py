@@ -33,7 +33,7 @@ ADMIN = User("admin", "labconsumer:labtoken:labsecret", admin=True)
 PLAIN = User("plain", "plainconsumer:plaintoken:plainsecret")
 
 _CAPABILITIES = ("networks-management", "devices-management", "storage-deployment-ubuntu", "authenticate-api")
-_ROUTES = {
+_BELOW = {
     "version": r"version/",
     "describe": r"describe/",
     "users": r"users/",
@@ -47,6 +47,7 @@ _ROUTES = {
     "results": r"nodes/(?P<name>[^/]+)/results/",
     "result": r"nodes/(?P<name>[^/]+)/results/(?P<word>[^/]+)/",
 }
+_ROUTES = {name: re.compile(f"{re.escape(API)}/{below}") for name, below in _BELOW.items()}
 
 
 class Region:
@@ -102,7 +103,7 @@ class Region:
         if called := re.fullmatch(r"(.*/)op-([a-z_]+)", path):
             path, op = called[1], called[2]
         for name, pattern in _ROUTES.items():
-            if match := re.fullmatch(f"{re.escape(API)}/{pattern}", path):
+            if match := pattern.fullmatch(path):
                 return self._route(name, match.groupdict(), request, op, user)
         return text_response(404, f"Unknown API endpoint: {request.path}.")
 

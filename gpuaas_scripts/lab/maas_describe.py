@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 from .maas_script import API
@@ -55,6 +56,7 @@ def description(base: str) -> dict[str, Any]:
     return {"doc": "MAAS API (stand-in)", "handlers": [], "resources": resources, "hash": digest()}
 
 
+@cache
 def digest() -> str:
     """The hash that MAAS sends with its answers as X-Maas-Api-Hash."""
     return hashlib.sha1(json.dumps(_CALLS).encode(), usedforsecurity=False).hexdigest()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import email
 import json
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -78,7 +79,7 @@ def parse_request(method: str, target: str, headers: Mapping[str, str], body: by
 
 def parse_form(content_type: str, body: bytes) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The fields and files of a form, urlencoded or multipart."""
-    kind = email.message_from_string(f"Content-Type: {content_type}\n\n")
+    kind = _headers(f"Content-Type: {content_type}")
     if kind.get_content_type() == "application/x-www-form-urlencoded":
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True), {}
     fields: dict[str, list[str]] = {}
@@ -90,7 +91,7 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, list[str]], di
         if part.startswith(b"--"):
             break
         head, _, content = part.partition(b"\r\n\r\n")
-        header = email.message_from_bytes(head.strip() + b"\n\n")
+        header = _headers(head.decode("utf-8", "surrogateescape"))
         name = str(header.get_param("name", "", "content-disposition"))
         if str(header.get("content-transfer-encoding", "")).lower() == "base64":
             content = base64.b64decode(content)
@@ -102,8 +103,19 @@ def parse_form(content_type: str, body: bytes) -> tuple[dict[str, list[str]], di
     return fields, files
 
 
+def _headers(text: str) -> Message:
+    """Header lines; not by a parser of messages, which would get ready for a body, too."""
+    headers = Message()
+    for line in re.sub(r"\r?\n[ \t]+", " ", text).splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.strip()] = value.strip()
+    return headers
+
+
 class Server:
-    """Serves `handle` in threads until closed; `faults` are applied before and after it, `latency` seconds to all.
+    """Serves `handle` in threads until closed; `faults` are applied before and after it. An answer takes at least
+    `latency` seconds.
 
     `tls` makes it https. `url` is where it listens, without a slash at the end.
     """
@@ -131,7 +143,12 @@ class Server:
         """The answer (None: close the connection without one), and whether its body is to be cut in half."""
         if request.path.startswith("/lab/"):
             return self._handle(request), False  # the lab's own calls: neither counted nor hit
-        time.sleep(self._latency)
+        started = time.monotonic()
+        answer = self._answer(request)
+        time.sleep(max(0.0, self._latency - (time.monotonic() - started)))
+        return answer
+
+    def _answer(self, request: Request) -> tuple[Response | None, bool]:
         fault = self._faults.take(request.method, request.path)
         if fault is None:
             return self._handle(request), False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -59,6 +60,11 @@ class Script:
         self.tags += [tag for tag in wanted if tag not in self.tags]
 
 
+@lru_cache(maxsize=4096)
+def _in_base64(data: str) -> str:
+    return base64.b64encode(data.encode("utf-8", "surrogatepass")).decode()
+
+
 def as_json(script: Script, *, contents: bool = False) -> dict[str, Any]:
     """A script as MAAS answers it; with `contents` each revision's text in base64."""
     same = (
@@ -69,7 +75,7 @@ def as_json(script: Script, *, contents: bool = False) -> dict[str, Any]:
     for revision in script.history:
         entry: dict[str, Any] = {"id": revision.id, "comment": revision.comment, "created": revision.created}
         if contents:
-            entry["data"] = base64.b64encode(revision.data.encode("utf-8", "surrogatepass")).decode()
+            entry["data"] = _in_base64(revision.data)
         history.append(entry)
     return {
         **{name: getattr(script, name) for name in same.split()},

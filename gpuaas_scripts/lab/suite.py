@@ -6,13 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Shell, bats_mounts, run_bats
 from gpuaas_scripts.lab.container import boot
 from gpuaas_scripts.lab.hosts import load_host
+from gpuaas_scripts.lab.image import cache_folder
+from gpuaas_scripts.lab.loops import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from gpuaas_scripts.lab.engine import Engine
     from gpuaas_scripts.lab.image import ImageRef
-
-
-_ALONE = Lock()
-"""Held by a file that says `# alone:`: loop devices and their partitions are the kernel's, not a container's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +39,13 @@ class Suite:
     def run(self, file: BatsFile, shell: Shell, *, only: str = "", abort: bool = False) -> BatsResult:
         """One file under one shell; `only` is a regular expression on test names, `abort` ends at the first failure.
 
+        A file that says `# alone:` waits for its turn, also behind other processes.
+
         Raises GpuaasError when the container does not boot, or the fixture host does not exist.
         """
         host = load_host(self.hosts / file.host) if file.host else None
         mounts = bats_mounts(self.bats, self.generated)
-        waits = _ALONE if file.alone else nullcontext()
+        waits = alone(cache_folder()) if file.alone else nullcontext()
         with waits, boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
             [result] = run_bats(container, [file.path], shells=[shell], site=file.site, only=only, abort=abort)
         return result

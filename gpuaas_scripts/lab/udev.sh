@@ -9,24 +9,24 @@ set -eu
 loops=/run/gpuaas-lab/loops
 links=/run/gpuaas-lab/links
 
+# Wants link $1 to lead to device $2. One that does is left as it is: this runs before each lsblk, and each ln is a process.
 udev_link() {
-    mkdir -p "${1%/*}"
-    ln -sfn "$2" "$1"
-    printf '%s\n' "$1" >>"$links"
+    wanted="$wanted$1 "
+    [ "$1" -ef "$2" ] || ln -sfn "$2" "$1"
 }
 
 # One device: kernel name $1, properties of its disk in $2, suffix $3 for its by-id links (-part1).
 udev_device() {
-    numbers=$(cat "/sys/class/block/$1/dev")
-    rm -f "/dev/$1"
+    read -r numbers <"/sys/class/block/$1/dev"
     mknod -m 660 "/dev/$1" b "${numbers%:*}" "${numbers#*:}"
-    record=/run/udev/data/b$numbers
+    said=$(blkid -p -o udev "/dev/$1" 2>/dev/null) || :
     {
         printf 'I:1\n'
-        sed 's/^/E:/' "$2"
-        blkid -p -o udev "/dev/$1" 2>/dev/null | sed 's/^/E:/'
-    } >"$record.new"
-    mv "$record.new" "$record"
+        while IFS= read -r line; do printf 'E:%s\n' "$line"; done <"$2"
+        [ -z "$said" ] || while IFS= read -r line; do printf 'E:%s\n' "$line"; done <<SAID
+$said
+SAID
+    } >"/run/udev/data/b$numbers"
     while IFS='=' read -r key value; do
         case $key in
             E:ID_WWN) udev_link "/dev/disk/by-id/nvme-$value$3" "/dev/$1" ;;
@@ -35,7 +35,7 @@ udev_device() {
             E:ID_FS_LABEL_ENC) udev_link "/dev/disk/by-label/$value" "/dev/$1" ;;
             E:ID_PART_ENTRY_UUID) udev_link "/dev/disk/by-partuuid/$value" "/dev/$1" ;;
         esac
-    done <"$record"
+    done <"/run/udev/data/b$numbers"
 }
 
 udev_partitions() {
@@ -46,11 +46,14 @@ udev_partitions() {
 
 udev_refresh() {
     [ -d "$loops" ] || return 0
-    mkdir -p /run/udev/data
-    if [ -f "$links" ]; then
-        while read -r link; do rm -f "$link"; done <"$links"
-    fi
-    rm -f "$links" /dev/loop*p* /run/udev/data/b7:* /run/udev/data/b259:*
+    mkdir -p /run/udev/data /dev/disk/by-id /dev/disk/by-uuid /dev/disk/by-label /dev/disk/by-partuuid
+    wanted=' '
+    old=
+    set -- /dev/loop*p* /run/udev/data/b7:* /run/udev/data/b259:*
+    for disk in "$loops"/*; do
+        [ ! -e "/sys/block/${disk##*/}/loop/backing_file" ] || set -- "$@" "/dev/${disk##*/}"
+    done
+    rm -f "$@"
     for disk in "$loops"/*; do
         name=${disk##*/}
         [ -e "/sys/block/$name/loop/backing_file" ] || continue
@@ -59,6 +62,13 @@ udev_refresh() {
             [ ! -e "$part/dev" ] || udev_device "${part##*/}" "$disk" "-part${part##*p}"
         done
     done
+    [ ! -f "$links" ] || read -r old <"$links" || :
+    printf '%s\n' "$wanted" >"$links"
+    set --
+    for link in $old; do
+        case $wanted in *" $link "*) ;; *) set -- "$@" "$link" ;; esac
+    done
+    [ $# -eq 0 ] || rm -f "$@"
 }
 
 case ${0##*/}:${1:-} in

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -48,10 +48,7 @@ def read(content: str) -> Mapping[str, object] | None:
     An empty text has no block and is no error. Raises ReadError as MAAS does: no `#!/`, a line of
     the block without `#`, no YAML.
     """
-    lines = content.splitlines()
-    if lines and not lines[0].startswith("#!/"):
-        raise ReadError("Must start with shebang.")
-    data = _loaded(_block(lines[1:]))
+    data = _loaded(_block(content))
     return data if isinstance(data, dict) else None
 
 
@@ -69,11 +66,14 @@ def _loaded(text: str) -> object:
         raise ReadError(f"Invalid YAML: {error}") from error
 
 
-def _block(lines: list[str]) -> str:
-    """The YAML text. The block ends at the second marker of its version, or with the file."""
+def _block(content: str) -> str:
+    """The YAML text. The block ends at the second marker of its version, or with the file. Raises ReadError."""
+    lines = content.splitlines()
+    if lines and not lines[0].startswith("#!/"):
+        raise ReadError("Must start with shebang.")
     inside = False
     found = []
-    for line in lines:
+    for line in lines[1:]:
         if marker := _MARKER.search(line):
             if marker["version"] != "1.0":
                 continue
@@ -102,10 +102,16 @@ def parse(content: str) -> Metadata:
     if "\0" in content:
         raise MetadataError("the script holds a NUL character, on which MAAS fails")
     try:
-        data = read(content)
+        return _parsed(_block(content))
     except ReadError as error:
         raise MetadataError(f"MAAS refuses the script: {error}") from error
-    if data is None:
+
+
+@lru_cache(maxsize=4096)
+def _parsed(block: str) -> Metadata:
+    """What a block says; revisions of a script mostly have the same. Raises ReadError, MetadataError."""
+    data = _loaded(block)
+    if not isinstance(data, dict):
         raise MetadataError(
             "the script has no MAAS metadata",
             hint="without the block MAAS keeps the parameters and results of an earlier revision",
@@ -183,13 +189,10 @@ def _hardware(value: object) -> tuple[str, ...]:
 
 def as_data(metadata: Metadata) -> dict[str, Any]:
     """Metadata for JSON, to be kept."""
-    values = asdict(metadata.fields)
-    values["tags"] = sorted(metadata.fields.tags)
-    values["timeout"] = [
-        metadata.fields.timeout.days,
-        metadata.fields.timeout.seconds,
-        metadata.fields.timeout.microseconds,
-    ]
+    held = metadata.fields
+    values: dict[str, Any] = {field.name: getattr(held, field.name) for field in fields(Fields)}
+    values["tags"] = sorted(held.tags)
+    values["timeout"] = [held.timeout.days, held.timeout.seconds, held.timeout.microseconds]
     return {"name": metadata.name, "fields": values, "keys": sorted(metadata.keys)}
 
 

@@ -6,7 +6,7 @@ a new plan says unchanged. Sources of what MAAS keeps, ignores and refuses: MAAS
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,6 +16,9 @@ from . import stamp
 from .fields import FieldChange, Fields, differences, seconds_text
 from .metadata import Metadata, MetadataError, normalised, parse
 from .state import HeldScript
+
+_CONTEXT = 3
+"""Lines that a diff shows around what differs."""
 
 
 class Verdict(StrEnum):
@@ -144,12 +147,9 @@ def _change(site: str, commit: str, wanted: Wanted, held: HeldScript | None) -> 
     except MetadataError as error:
         return Change(wanted.name, Verdict.INVALID, wanted, held, problem=f"{wanted.source or wanted.name}: {error}")
     fields = marked(metadata.fields, site)
-    comment = stamp.comment(site, commit, wanted.content)
-    sent = (("script", wanted.content), ("comment", comment), *_always(fields))
     if held is None:
-        return Change(
-            wanted.name, Verdict.CREATE, wanted, content_differs=True, request=Request(Action.CREATE, "", sent)
-        )
+        request = Request(Action.CREATE, "", _sent(site, commit, wanted, fields))
+        return Change(wanted.name, Verdict.CREATE, wanted, content_differs=True, request=request)
     if held.default:
         return Change(wanted.name, Verdict.BUILTIN, wanted, held, problem="MAAS has a script of its own by this name")
     if others := held.sites - {site}:
@@ -161,6 +161,7 @@ def _change(site: str, commit: str, wanted: Wanted, held: HeldScript | None) -> 
         return Change(wanted.name, Verdict.UNCHANGED, wanted, held)
     kept = tuple(change for change in changed if _is_kept(change.name, metadata))
     resets = tuple(("type" if item.name == "script_type" else item.name, item.wanted) for item in kept)
+    sent = _sent(site, commit, wanted, fields)
     own = {name for name, _ in sent}
     request = Request(Action.UPDATE, held.name, (*sent, *(reset for reset in resets if reset[0] not in own)))
     verdict, problem = _whose(site, held)
@@ -172,9 +173,11 @@ def marked(fields: Fields, site: str) -> Fields:
     return replace(fields, tags=fields.tags | {stamp.marker(site)})
 
 
-def _always(fields: Fields) -> tuple[tuple[str, str], ...]:
-    """Fields that MAAS takes from the metadata only when it creates the script: always sent."""
-    return (("tags", ",".join(sorted(fields.tags))), ("timeout", seconds_text(fields.timeout)))
+def _sent(site: str, commit: str, wanted: Wanted, fields: Fields) -> tuple[tuple[str, str], ...]:
+    """What each creation and update sends: also the fields that MAAS takes from the metadata only at a creation."""
+    comment = stamp.comment(site, commit, wanted.content)
+    always = (("tags", ",".join(sorted(fields.tags))), ("timeout", seconds_text(fields.timeout)))
+    return (("script", wanted.content), ("comment", comment), *always)
 
 
 def _is_kept(field: str, metadata: Metadata) -> bool:
@@ -219,19 +222,29 @@ def edited_by_hand(held: HeldScript, site: str) -> bool:
 
 def content_diff(change: Change) -> str:
     """A unified diff from what MAAS holds to what is wanted; empty when the contents are the same."""
-    before = change.held.content if change.held else ""
-    after = normalised(change.wanted.content)
+    import difflib
+
+    before = (change.held.content if change.held else "").splitlines(keepends=True)
+    after = normalised(change.wanted.content).splitlines(keepends=True)
     label = f"maas/{change.name}" + (f" revision {change.held.head.id}" if change.held else " (absent)")
-    lines = []
+    top = _alike(before, after)
+    before, after = before[top:], after[top:]
+    end = _alike(before[::-1], after[::-1])
     pairs = difflib.unified_diff(
-        before.splitlines(keepends=True),
-        after.splitlines(keepends=True),
-        label,
-        change.wanted.source or change.name,
+        before[: len(before) - end], after[: len(after) - end], label, change.wanted.source or change.name, n=_CONTEXT
     )
+    lines = []
     for line in pairs:
-        lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+        text = re.sub(r"(?<=[-+])\d+", lambda match: str(int(match[0]) + top), line) if line[:2] == "@@" else line
+        lines.append(text if text.endswith("\n") else f"{text}\n\\ No newline at end of file\n")
     return "".join(lines)
+
+
+def _alike(some: list[str], others: list[str]) -> int:
+    """How many lines need not be compared: those before the first difference, less what a diff shows of them."""
+    pairs = enumerate(zip(some, others, strict=False))
+    same = next((number for number, (one, other) in pairs if one != other), min(len(some), len(others)))
+    return max(same - _CONTEXT, 0)
 
 
 def verify(site: str, change: Change, after: HeldScript | None) -> tuple[str, ...]:

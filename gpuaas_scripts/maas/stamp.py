@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .metadata import normalised
 
@@ -38,6 +39,7 @@ def sites(tags: Iterable[str]) -> frozenset[str]:
     return frozenset(tag.removeprefix(_MARKER) for tag in tags if tag.startswith(_MARKER))
 
 
+@lru_cache(maxsize=4096)
 def digest(content: str) -> str:
     """SHA-256 in hex of a script as MAAS stores it (line ends of Unix, UTF-8)."""
     return hashlib.sha256(normalised(content).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from ..errors import ExitCode, GpuaasError
@@ -16,6 +17,10 @@ from .fields import Fields, HardwareType, Parallel, ScriptType
 from .stamp import Stamp
 
 _Kind = TypeVar("_Kind", bound=IntEnum)
+
+
+_KEPT = 4096
+"""Contents that are decoded once however often they are asked for."""
 
 
 class StateError(GpuaasError):
@@ -43,7 +48,7 @@ class Revision:
         if self.data is None:
             return None
         try:
-            return base64.b64decode(self.data, validate=True).decode("utf-8", "replace")
+            return _decoded(self.data)
         except binascii.Error as error:
             raise StateError(f"the content of revision {self.id} in MAAS's answer is no base64: {error}") from error
 
@@ -80,6 +85,11 @@ class HeldScript:
     def sites(self) -> frozenset[str]:
         """The sites whose marker tags the script carries."""
         return stamp.sites(self.fields.tags)
+
+
+@lru_cache(maxsize=_KEPT)
+def _decoded(data: str) -> str:
+    return base64.b64decode(data, validate=True).decode("utf-8", "replace")
 
 
 def parse_list(answer: object) -> dict[str, HeldScript]:

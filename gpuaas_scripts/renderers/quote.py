@@ -148,6 +148,12 @@ def dnsmasq_value(value: str) -> str:
     return value
 
 
+def comment(value: str) -> str:
+    """`value`, unchanged, for a comment that ends with its line: no line break and no other control character."""
+    _controls(value, "a comment")
+    return value
+
+
 def _text(value: str, what: str) -> str:
     """`value` if UTF-8 and a C string can hold it."""
     if "\0" in value:

@@ -64,14 +64,14 @@ def assignments(values: Mapping[str, Value]) -> str:
 
 
 def compose(
-    banner: str, metadata: str, values: Mapping[str, Value], fragments: Sequence[SourceText], body: SourceText
+    banner: str, metadata: str, values: Mapping[str, Value], fragments: Sequence[SourceText], *bodies: SourceText
 ) -> Composed:
     """Join the parts; `banner` and `metadata` are comment lines that end in a newline (or are empty)."""
     block = settings_block(values)
     text = f"{HEAD}{banner}{metadata}set -eu\n\n{block}"
     spans: list[Span] = []
     line = text.count("\n") + 1
-    for part in (*fragments, body):
+    for part in (*fragments, *bodies):
         content = part.text.rstrip("\n") + "\n"
         text += "\n" + content
         count = content.count("\n")

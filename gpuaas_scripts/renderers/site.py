@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from ..artifacts import NODE_ENV_COMPLETE, Artifact, ArtifactKind, Plan
 from ..errors import Finding, FindingsError, Location, Severity
 from ..templates import Builder, FileModel, Scope, ScriptModel, UnitModel
-from . import cloud_init, netplan
+from . import cloud_init, dpu_plan, netplan
 from .banner import banner
 from .maas_metadata import metadata
 from .quote import QuoteError
@@ -20,18 +21,37 @@ if TYPE_CHECKING:
 
     from ..config.keys import Value
     from ..config.site import Node
+    from .cloud_init import Assembled
 
-BUILDERS: dict[Builder, Callable[[Mapping[str, Value]], dict[str, Any]]] = {Builder.NETPLAN_IPOIB: netplan.ipoib}
-"""What builds a file as data, by the name that `builder:` of a file template gives."""
+BUILDERS: dict[Builder, Callable[[Mapping[str, Value]], str]] = {
+    Builder.NETPLAN_IPOIB: lambda values: dump(netplan.ipoib(values)),
+    Builder.DPU_PLAN: dpu_plan.dpu_plan,
+}
+"""What builds a file in Python, by the name that `builder:` of a file template gives: values in, text out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A rendered artifact: its bytes and, for a script, where its lines come from."""
+    """A rendered artifact: what it holds and, for a script, where its lines come from."""
 
     artifact: Artifact
-    content: bytes
+    body: bytes | Assembled
     composed: Composed | None = None
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self.body if isinstance(self.body, bytes) else self.body.content
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(self.body) if isinstance(self.body, bytes) else self.body.size
+
+    @property
+    def sha256(self) -> str:
+        """Digest of its bytes, in hexadecimal."""
+        return sha256(self.body).hexdigest() if isinstance(self.body, bytes) else self.body.sha256
 
 
 def render(plan: Plan) -> Iterator[Rendered]:
@@ -135,8 +155,7 @@ class _Renderer:
         template = artifact.template
         if template is not None and isinstance(template.model, ScriptModel):
             block = metadata(template.name, template.model.maas) + "\n" if template.model.maas else ""
-            assert template.body is not None  # noqa: S101 - the library reports a missing body
-            composed = compose(head, block, artifact.values, template.fragments, template.body)
+            composed = compose(head, block, artifact.values, template.fragments, *template.bodies)
             return composed.text, composed
         if artifact.kind is ArtifactKind.NODE_ENV:
             return f"{head}{assignments(artifact.values)}{NODE_ENV_COMPLETE}='yes'\n", None
@@ -151,7 +170,7 @@ class _Renderer:
         assert template is not None  # noqa: S101 - only kinds without one were handled above
         builder = template.model.builder if isinstance(template.model, FileModel) else None
         if builder is not None:
-            return dump(BUILDERS[builder](artifact.values), header=head)
+            return _under(head, BUILDERS[builder](artifact.values))
         from .jinja import TemplateProblemError
         from .jinja import render as render_template
 
@@ -163,10 +182,7 @@ class _Renderer:
             hint = "declare the setting, and put every value through a filter"
             self.findings.append(Finding("GS307", Severity.ERROR, str(error), place, hint))
             return head
-        first, newline, rest = text.rstrip("\n").partition("\n")
-        if first.startswith("#!"):  # tells the kernel what runs the file, and only in the first line
-            return f"{first}{newline}{head}{rest}\n"
-        return head + first + newline + rest + "\n"
+        return _under(head, text)
 
     def _part(self, artifact: Artifact, head: str) -> str:
         files = [
@@ -185,7 +201,7 @@ class _Renderer:
             data["runcmd"] = commands
         return cloud_init.cloud_config(data, banner=head)
 
-    def _assembled(self, artifact: Artifact) -> bytes:
+    def _assembled(self, artifact: Artifact) -> Assembled:
         parts = [(f"{part.scope}.yaml", self.texts[part.path]) for part in artifact.embeds]
         return cloud_init.assemble(parts)
 
@@ -196,6 +212,14 @@ class _Renderer:
                 "GS320", Severity.ERROR, f"{artifact.path}: {message}", place, "change the value in the configuration"
             )
         )
+
+
+def _under(head: str, text: str) -> str:
+    """The text under its banner."""
+    first, newline, rest = text.rstrip("\n").partition("\n")
+    if first.startswith("#!"):  # tells the kernel what runs the file, and only in the first line
+        return f"{first}{newline}{head}{rest}\n"
+    return head + first + newline + rest + "\n"
 
 
 def _installs_packages(artifact: Artifact) -> bool:

@@ -96,7 +96,7 @@ def _unauthorized(what: str, text: str) -> MaasError:
         message = f"{what}: MAAS's clock and this machine's differ by {seconds} s, more than the 300 s that MAAS allows"
         return MaasError(Trouble.CLOCK, message, hint="set the clocks (NTP)", status=401)
     if "Nonce already used" in text:
-        # Sent a second time by what lies between (aiohttp does so when a kept connection breaks), so the first one
+        # Sent a second time by what lies between (proxies do so when a kept connection breaks), so the first one
         # arrived and its answer was lost: no matter of the key.
         return MaasError(Trouble.CUT, f"{what}: the request arrived twice", status=401, uncertain=True)
     hint = "check the API key: `gpuaas-gen doctor` tries it, MAAS's user preferences show it"

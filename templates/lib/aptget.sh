@@ -15,7 +15,7 @@ aptget_missing() {
 # aptget_offers NAME: returns 0 when a repository offers the package.
 aptget_offers() {
   local policy
-  policy=$(apt-cache policy "$1" 2>/dev/null) || return 1
+  policy=$(apt-cache policy "$1" 2>/dev/null) || policy=
   case $policy in
   '' | *'Candidate: (none)'*) return 1 ;;
   *) return 0 ;;

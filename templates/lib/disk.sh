@@ -250,15 +250,11 @@ disk_named() {
 
 # disk_on_vfio NAME: prints the PCI address of the disk's controller where it is bound to vfio-pci, or told to be.
 disk_on_vfio() {
-  local folder driver
+  local folder driver override
   for folder in "/sys/block/$1/device/device" "/sys/block/$1/device"/nvme[0-9]*/device; do
-    [ -e "$folder" ] || continue
     driver=$(readlink "$folder/driver") || driver=
-    nvme_value=
-    if [ -r "$folder/driver_override" ]; then
-      read -r nvme_value <"$folder/driver_override" || :
-    fi
-    case ${driver##*/}/$nvme_value in
+    override=$(cat "$folder/driver_override" 2>/dev/null) || override=
+    case ${driver##*/}/$override in
     vfio-pci/* | */vfio-pci)
       driver=$(readlink -f "$folder")
       printf '%s\n' "${driver##*/}"

@@ -55,38 +55,41 @@ evidence_fact() {
 #   if evidence_stands_on SLICE_KVM kvm_device kvm_module; then ...look...; fi
 # Such a SKIP keeps the summary from PASS, unless the dependency itself was a SKIP with nothing to judge.
 evidence_stands_on() {
-  local area check dependency status
+  local area check dependency
   area=$1
   check=$2
   shift 2
   for dependency; do
-    status=$(evidence_status "$dependency")
-    if [ "$status" = PASS ]; then
+    evidence_look_up "$dependency"
+    if [ "$evidence_found" = PASS ]; then
       continue
     fi
-    case "$status $evidence_blocked " in
+    case "$evidence_found $evidence_blocked " in
     SKIP*" $dependency "*) evidence_blocked="$evidence_blocked $check" ;;
     SKIP*) ;;
     *) evidence_blocked="$evidence_blocked $check" ;;
     esac
-    evidence_skip "$area" "$check" "stands on $dependency, which is $status"
+    evidence_skip "$area" "$check" "stands on $dependency, which is $evidence_found"
     return 1
   done
 }
 
 # evidence_status CHECK: prints the status that CHECK was reported with, or "not checked".
+# shellcheck disable=SC2329 # not every script asks
 evidence_status() {
-  local entry
-  for entry in $evidence_seen; do
-    case $entry in
-    */"$1":*)
-      printf '%s\n' "${entry##*:}"
-      return 0
-      ;;
-    *) ;;
-    esac
-  done
-  printf 'not checked\n'
+  evidence_look_up "$1"
+  printf '%s\n' "$evidence_found"
+}
+
+# evidence_look_up CHECK: sets evidence_found to the status that CHECK was reported with, or "not checked".
+evidence_look_up() {
+  case "$evidence_seen " in
+  */"$1":*)
+    evidence_found=${evidence_seen#*/"$1":}
+    evidence_found=${evidence_found%% *}
+    ;;
+  *) evidence_found='not checked' ;;
+  esac
 }
 
 # evidence_area_verdict AREA: prints the worst status of the area: FAIL, WARN, SKIP or PASS.

@@ -1,14 +1,15 @@
 # grubcfg: kernel arguments as grub-mkconfig puts them together. Only looks.
 
-# grubcfg_own FILE: prints the arguments that the file appends, one a line.
+# grubcfg_own FILE: prints the arguments that the file alone asks for, one a line. Returns 1 where it cannot be read as shell.
 grubcfg_own() {
   (
     set +u
     GRUB_CMDLINE_LINUX=
-    # shellcheck source=/dev/null # a file of /etc/default/grub.d
+    GRUB_CMDLINE_LINUX_DEFAULT=
+    # shellcheck source=/dev/null # one of /etc/default/grub.d, or /etc/default/grub
     . "$1" >/dev/null || exit 1 # said, since set -e is off where a caller asks for the status
     # shellcheck disable=SC2086 # words are wanted
-    printf '%s\n' $GRUB_CMDLINE_LINUX
+    printf '%s\n' $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT
   )
 }
 
@@ -29,22 +30,13 @@ grubcfg_words() {
   )
 }
 
-# grubcfg_hand_edits FILE: prints the arguments of FILE's kind (same name) that stand in /etc/default/grub itself.
+# grubcfg_hand_edits WANTED: prints the arguments in /etc/default/grub itself that have a name of WANTED.
 grubcfg_hand_edits() {
-  local own
-  own=$(grubcfg_own "$1") || return 1
-  (
-    set +u
-    GRUB_CMDLINE_LINUX=
-    GRUB_CMDLINE_LINUX_DEFAULT=
-    if [ -e /etc/default/grub ]; then
-      # shellcheck source=/dev/null # the host's own
-      . /etc/default/grub >/dev/null || exit 1
-    fi
-    # shellcheck disable=SC2086 # words are wanted
-    printf '%s\n' $GRUB_CMDLINE_LINUX $GRUB_CMDLINE_LINUX_DEFAULT
-  ) | awk -v own="$own" '
-    BEGIN { n = split(own, words, "\n"); for (i = 1; i <= n; i++) { sub("=.*", "", words[i]); names[words[i]] = 1 } }
+  if ! [ -e /etc/default/grub ]; then
+    return 0
+  fi
+  grubcfg_own /etc/default/grub | awk -v wanted="$1" '
+    BEGIN { n = split(wanted, words, "\n"); for (i = 1; i <= n; i++) { sub("=.*", "", words[i]); names[words[i]] = 1 } }
     { name = $0; sub("=.*", "", name); if (name in names) print }'
 }
 

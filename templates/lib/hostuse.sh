@@ -40,7 +40,6 @@ hostuse_disks() {
   done
   awk 'NR > 1 { sub("/dev/", "", $1); print $1 }' /proc/swaps | while IFS= read -r name; do
     hostuse_block "/sys/class/block/$name" 'carries swap'
-    hostuse_block "/sys/block/$name" 'carries swap'
   done
 }
 

@@ -64,12 +64,14 @@ isolation_jumps() {
   printf '%s\n' "-A INPUT -i $2 -j $1" "-A FORWARD -i $2 -j $1" "-A FORWARD -o $2 -j $1"
 }
 
-# isolation_lines RULES START: prints the lines of RULES that begin with START.
+# isolation_lines RULES START: sets isolation_found to the lines of RULES that begin with START.
 isolation_lines() {
   local line
+  isolation_found=
   while IFS= read -r line; do
     case $line in
-    "$2"*) printf '%s\n' "$line" ;;
+    "$2"*) isolation_found="$isolation_found${isolation_found:+
+}$line" ;;
     *) ;;
     esac
   done <<RULES
@@ -95,9 +97,10 @@ RULES
     return 1
   fi
   for chain in INPUT FORWARD; do
-    found=$(isolation_lines "$2" "-A $chain ")
-    line=$(isolation_lines "$1" "-A $chain ")
-    case $line in
+    isolation_lines "$2" "-A $chain "
+    found=$isolation_found
+    isolation_lines "$1" "-A $chain "
+    case $isolation_found in
     "$found" | "$found
 "*) ;;
     *) return 1 ;;

@@ -16,11 +16,12 @@ json_string() {
 # json_text TEXT: prints TEXT as a JSON string; an empty one as null.
 # shellcheck disable=SC2329 # not every script calls it
 json_text() {
-  if [ -z "$1" ]; then
-    printf 'null\n'
-  else
-    printf '%s\n' "$1" | json_string
-  fi
+  case $1 in
+  '') printf 'null\n' ;;
+  # what needs no escaping needs no processes: this is called for hundreds of values
+  *[!\ -~]* | *[\"\\]*) printf '%s\n' "$1" | json_string ;;
+  *) printf '"%s"\n' "$1" ;;
+  esac
 }
 
 # json_object [NAME JSON]...: prints an object on one line; the values are JSON already.

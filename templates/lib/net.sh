@@ -8,28 +8,40 @@ net_link_exists() {
 # net_link_is_up INTERFACE: returns 0 when the interface is administratively up (IFF_UP).
 net_link_is_up() {
   local flags
-  flags=0x0
-  if [ -r "/sys/class/net/$1/flags" ]; then
-    read -r flags <"/sys/class/net/$1/flags" || :
-  fi
+  { read -r flags <"/sys/class/net/$1/flags"; } 2>/dev/null || return 1
   [ "$((flags & 1))" -eq 1 ]
 }
 
 # net_addresses INTERFACE: prints the interface's IPv4 addresses with prefix, one a line.
+# shellcheck disable=SC2329 # not every script prints them
 net_addresses() {
-  ip -4 -o address show dev "$1" | awk '{ for (i = 1; i < NF; i++) if ($i == "inet") print $(i + 1) }'
+  local address
+  net_look "$1"
+  for address in $net_found; do
+    printf '%s\n' "$address"
+  done
 }
 
-# net_has_address INTERFACE ADDRESS
+# net_look INTERFACE: sets net_found to the interface's IPv4 addresses with prefix, separated by blanks; empty when they
+# cannot be read.
+net_look() {
+  local lines kind address
+  net_found=
+  lines=$(ip -4 -o address show dev "$1") || lines=
+  while read -r _ _ kind address _; do
+    if [ "$kind" = inet ]; then
+      net_found="$net_found${net_found:+ }$address"
+    fi
+  done <<ADDRESSES
+$lines
+ADDRESSES
+}
+
+# net_has_address INTERFACE ADDRESS: looks, as net_look does.
 net_has_address() {
-  local addresses
-  addresses=$(net_addresses "$1") || return 1
-  case "
-$addresses
-" in
-  *"
-$2
-"*) return 0 ;;
+  net_look "$1"
+  case " $net_found " in
+  *" $2 "*) return 0 ;;
   *) return 1 ;;
   esac
 }

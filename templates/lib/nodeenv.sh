@@ -4,12 +4,13 @@
 # file that is no regular file, that somebody but root can read or write, that was cut off, that is no
 # valid shell, or that lacks a KEY (all named at once). A KEY with a trailing "?" may be empty.
 nodeenv_load() {
-  local file last
+  local file text
   file=$1
   shift
   nodeenv_is_safe "$file" || return 1
-  last=$(tail -n 1 "$file")
-  if [ "$last" != "GPUAAS_NODE_ENV_COMPLETE='yes'" ]; then
+  text=$(cat "$file")
+  if [ "${text##*
+}" != "GPUAAS_NODE_ENV_COMPLETE='yes'" ]; then
     log_error "$file is incomplete: its last line is not GPUAAS_NODE_ENV_COMPLETE='yes'; deliver it again"
     return 1
   fi
@@ -17,7 +18,7 @@ nodeenv_load() {
     log_error "$file is not valid shell; deliver it again, do not edit it"
     return 1
   fi
-  nodeenv_has_keys "$file" "$@" || return 1
+  nodeenv_has_keys "$file" "$text" "$@" || return 1
   # shellcheck source=/dev/null # written on the node; checked above
   . "$file"
 }
@@ -44,18 +45,28 @@ nodeenv_is_safe() {
   esac
 }
 
-# nodeenv_has_keys FILE KEY...: returns 1 after naming every KEY that FILE does not set.
+# nodeenv_has_keys FILE TEXT KEY...: returns 1 after naming every KEY that TEXT, what FILE holds, does not set.
 nodeenv_has_keys() {
-  local file key missing
+  local file text key missing
   file=$1
-  shift
+  text="
+$2
+"
+  shift 2
   missing=
   for key; do
-    if ! grep -q "^${key%\?}='" "$file"; then
-      missing="$missing ${key%\?}"
-    elif [ "${key%\?}" = "$key" ] && grep -qx "$key=''" "$file"; then
-      missing="$missing $key(empty)"
-    fi
+    case $text in
+    *"
+${key%\?}=''
+"*)
+      if [ "${key%\?}" = "$key" ]; then
+        missing="$missing $key(empty)"
+      fi
+      ;;
+    *"
+${key%\?}='"*) ;;
+    *) missing="$missing ${key%\?}" ;;
+    esac
   done
   if [ -n "$missing" ]; then
     log_error "$file does not set:$missing; add the values to the node's config, render and deliver it"

@@ -67,6 +67,13 @@ step_change() {
   log_info "$1"
 }
 
+# step_try COMMAND...: runs a command that changes something. Its output and its failure are told to people: what counts is what is
+# seen afterwards.
+# shellcheck disable=SC2329 # not every script tries
+step_try() {
+  "$@" >&2 || log_warn "failed, or took too long: $*"
+}
+
 # step_finish DETAIL: the summary. Returns 0 where all is right or nothing was to do, 1 after a failure, 3 with a
 # dry run that has changes pending.
 step_finish() {
@@ -85,7 +92,8 @@ step_finish() {
 # step_lock FILE: two runs at once would do things twice. Waits two minutes; freed when the script ends. Returns 1
 # when another run does not end, or FILE cannot be made.
 step_lock() {
-  if ! : 2>/dev/null >>"$1"; then
+  # not ":", a special builtin: where its redirection fails, dash and busybox ash end the whole script
+  if ! true 2>/dev/null >>"$1"; then
     log_error "cannot write $1: is its file system full or read-only?"
     return 1
   fi

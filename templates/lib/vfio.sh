@@ -46,7 +46,7 @@ vfio_open() {
     name=
     read -r name <"/proc/$pid/comm" || :
     printf '%s (%s) ' "$pid" "$name"
-  done || :
+  done
 }
 
 # vfio_write VALUE PATH: writes to a file of sysfs, which can hang in the kernel.
@@ -68,15 +68,12 @@ vfio_set() {
   vfio_write "$1" /sys/bus/pci/drivers_probe
 }
 
-# vfio_settled ADDRESS...: waits up to five seconds until all are bound to vfio-pci. Returns 1 when one is not.
+# vfio_settled ADDRESS...: waits until all are bound to vfio-pci, five seconds at most.
 vfio_settled() {
   local tries address
   tries=0
   for address; do
-    while ! vfio_is_bound "$address"; do
-      if [ "$tries" -ge 50 ]; then
-        return 1
-      fi
+    while [ "$tries" -lt 50 ] && ! vfio_is_bound "$address"; do
       tries=$((tries + 1))
       sleep 0.1
     done

@@ -10,7 +10,8 @@ PCI=/sys/bus/pci
 P0=0000:bc:00.0
 P1=0000:bc:00.1
 MAP=/var/lib/gpuaas/fabric-vfs.json
-PLAN=/var/lib/gpuaas/dpu-plan.txt
+PLAN=/etc/gpuaas/dpu-plan.sh
+REPRESENTORS='pf0vf0 pf0vf1 pf0vf2 pf0vf3 pf1vf0 pf1vf1 pf1vf2 pf1vf3'
 VF=/sys/bus/pci/vf
 
 program() {
@@ -90,12 +91,13 @@ STANDIN
 
 setup() {
     host_reset
-    rm -rf /run/card /run/card-stuck "$MAP" "$PLAN"
+    rm -rf /run/card /run/card-stuck "$MAP"
     mkdir -p /run/card
     echo 16 >/run/card/fw-vfs
     echo 'True(1)' >/run/card/fw-sriov
     echo 'ENABLED(0)' | tee /run/card/fw-engine >/run/card/fw-next
     install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" /etc/gpuaas/node.env
+    install -m 644 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root$PLAN" "$PLAN"
     standins
     rm -rf "$VF"
     mkdir -p "$PCI/drivers/mlx5_core"
@@ -123,7 +125,7 @@ teardown() {
     kill "$card_pid" 2>/dev/null || true
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     rm -rf /dev/vfio
-    for rep in rep0v0 rep0v1 rep0v2 rep0v3 rep1v0 rep1v1 rep1v2 rep1v3; do
+    for rep in rep0v0 rep0v1 rep0v2 rep0v3 rep1v0 rep1v1 rep1v2 rep1v3 $REPRESENTORS; do
         ovs-vsctl --if-exists del-port ovsbr0 "$rep"
         [ ! -e "/sys/class/net/$rep" ] || ip link delete "$rep"
     done
@@ -186,15 +188,16 @@ state() {
     cat /run/card/calls 2>/dev/null || true
     ls /run/card
     ovs-vsctl show | grep -v -e '^[0-9a-f-]*$'
-    cat "$MAP" "$PLAN" 2>/dev/null || true
+    cat "$MAP" 2>/dev/null || true
 }
 
-@test "DPU mode: makes the functions, their addresses, the map and the plan; the DPU's part is never PASS" {
+@test "DPU mode: makes the functions, their addresses and the map; the DPU's part is never PASS" {
     vfs
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in configured assignment ports firmware tmfifo_peer functions identity map; do assert_evidence "$check" PASS; done
     for check in switchdev subnet_manager qos; do assert_evidence "$check" SKIP; done
-    assert_evidence representors WARN 'not proven from the host*'
+    assert_evidence representors WARN "not proven from the host: representors in its bridge are the DPU's"
+    [[ $(evidence_field representors remediation) == *"reviews $PLAN and runs it on the DPU"* ]]
     [ "$(evidence_field summary status)" = WARN ]
     [ "$(readlink "$PCI/devices/$P1/virtfn3")" = ../0000:bf:00.3 ]
     [ "$(cat /run/card/vf/p0.0.mac)" = 02:00:00:00:00:10 ]
@@ -202,7 +205,7 @@ state() {
     jq -e '.bf3_mode == "dpu" and (.resource_slots | length) == 8 and (.virtual_functions | length) == 8' "$MAP"
     jq -e '.resource_slots[5] | .gpu == "0000:bb:00.0" and .capacity_metadata.vf_pci_address == "0000:bf:00.1"
         and .capacity_metadata.mac == "02:00:00:00:00:15" and .capacity_metadata.ovs_port_proven == false' "$MAP"
-    grep -qx 'ovs-vsctl --may-exist add-port ovsbr0 pf1vf1' "$PLAN"
+    [ "$(jq -r '.resource_slots[].capacity_metadata.ovs_port' "$MAP" | tr '\n' ' ')" = "$REPRESENTORS " ]
     [ -z "$(ovs-vsctl list-ports ovsbr0)" ]
     run ! grep -qi schedulable "$MAP"
 }
@@ -217,15 +220,55 @@ state() {
     [ "$(state)" = "$before" ]
 }
 
-@test "--dry-run names every change, makes none, exits 3; --dpu-plan only prints" {
+@test "--dry-run names every change, makes none, exits 3" {
     before=$(state)
     vfs --dry-run
     [ "$status" -eq 3 ] || fail "$status $output $stderr"
-    for check in functions identity representors map; do assert_evidence "$check" WARN 'dry run: would *'; done
-    vfs --dpu-plan
-    [ "$status" -eq 0 ]
-    [[ $output == *'add-port ovsbr0 pf0vf0'* ]]
+    for check in functions identity map; do assert_evidence "$check" WARN 'dry run: would *'; done
+    assert_evidence representors WARN 'not proven from the host*'
     [ "$(state)" = "$before" ]
+}
+
+# dpu: this container plays the DPU, whose representors are there.
+dpu() {
+    for rep in $REPRESENTORS; do ip link add "$rep" type veth peer name "x$rep"; done
+}
+
+# run_plan: as the DPU's owner does.
+run_plan() {
+    _shell_words
+    run --separate-stderr timeout 60 "${shell_words[@]}" -s <"$PLAN"
+}
+
+@test "the plan, run on the DPU: each representor is up and in the bridge, read back; again, the same" {
+    dpu
+    for _ in 1 2; do
+        run_plan
+        [ "$status" -eq 0 ] || fail "$stderr"
+        [ "$(ovs-vsctl list-ports ovsbr0 | sort | tr '\n' ' ')" = "$REPRESENTORS " ]
+        for rep in $REPRESENTORS; do
+            [ $(($(cat "/sys/class/net/$rep/flags") & 1)) -eq 1 ] || fail "$rep is down"
+        done
+    done
+}
+
+@test "the plan stops where a representor is missing, stands in another bridge, or is not added" {
+    dpu
+    ip link delete pf1vf2
+    run_plan
+    [ "$status" -ne 0 ]
+    [[ $(tail -n 3 <<<"$stderr") == *pf1vf2* ]]
+    [ "$(ovs-vsctl list-ports ovsbr0 | wc -l)" -eq 6 ]
+    ip link add pf1vf2 type veth peer name xpf1vf2
+    ovs-vsctl add-br other0 -- set bridge other0 datapath_type=netdev -- add-port other0 pf1vf2
+    run_plan
+    ovs-vsctl del-br other0
+    [ "$status" -ne 0 ]
+    [[ $stderr == *'attached to bridge other0'* ]]
+    printf '#!/bin/sh\ncase "$*" in *add-port*pf1vf2*) exit 0 ;; esac\nexec /usr/bin/ovs-vsctl "$@"\n' | program /usr/local/bin/ovs-vsctl
+    run_plan
+    [ "$status" -ne 0 ]
+    [[ $(tail -n 3 <<<"$stderr") == *'port-to-br pf1vf2'* ]]
 }
 
 @test "--help; unknown argument; not root; missing commands; missing node.env" {
@@ -409,7 +452,6 @@ state() {
     [ "$(ovs-vsctl list-ports ovsbr0 | wc -l)" -eq 8 ]
     [ "$(ovs-vsctl get interface rep1v3 ingress_policing_rate)" = 25000000 ]
     jq -e '.resource_slots[5].capacity_metadata | .ovs_port == "rep1v1" and .ovs_port_proven == true' "$MAP"
-    [ ! -e "$PLAN" ]
     vfs
     [[ $stderr == *'nothing to do'* ]]
 }
@@ -436,7 +478,7 @@ state() {
     assert_evidence representors FAIL '*slot 2: rep0v2*'
 }
 
-@test "qos: a rate that does not stay is FAIL; in DPU mode it is never PASS, and stands in the plan" {
+@test "qos: a rate that does not stay is FAIL; in DPU mode it is never PASS" {
     nic
     value GPUAAS_BF3_QOS_MBIT 1000
     printf '#!/bin/sh\ncase "$*" in *"set interface rep0v1"*) exit 0 ;; esac\nexec /usr/bin/ovs-vsctl "$@"\n' | program /usr/local/bin/ovs-vsctl
@@ -445,15 +487,20 @@ state() {
     assert_evidence qos FAIL '*slot 1: rep0v1*'
     value GPUAAS_BF3_MODE dpu
     vfs
-    assert_evidence qos WARN 'not proven from the host*'
-    grep -q 'pf0vf1 ingress_policing_rate=1000000' "$PLAN"
+    assert_evidence qos WARN "not proven from the host: rate limits are the DPU's"
+    [[ $(evidence_field qos remediation) == *"reviews $PLAN "* ]]
+    rm "$PLAN"
+    vfs
+    for check in qos representors; do
+        assert_evidence "$check" WARN "not proven from the host: * are the DPU's; $PLAN is not here"
+        [[ $(evidence_field "$check" remediation) == 'render the node and deliver its files'* ]]
+    done
 }
 
-@test "map, plan: what cannot be written is FAIL" {
+@test "map: one that cannot be written is FAIL" {
     mkdir -p /var/lib/gpuaas
     mount -t tmpfs -o ro tmpfs /var/lib/gpuaas
     vfs
-    [ "$status" -eq 1 ]
-    assert_evidence map FAIL
-    assert_evidence representors FAIL '*cannot be written'
+    only_fails map
+    assert_evidence map FAIL '*could not be written'
 }

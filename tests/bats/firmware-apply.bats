@@ -75,6 +75,7 @@ odd() {
 }
 
 apply() {
+    rm -f "$RESULT_PATH"
     run_script "$SCRIPT" --apply-bios=true "$@"
 }
 
@@ -127,8 +128,13 @@ $JOB" ] || fail "$(writes)"
     assert_evidence bios_settings WARN 'staged in job JID_700000000001: *'
     assert_evidence power_cycle SKIP '*next power cycle'
     assert_evidence bios_job PASS 'job JID_700000000001: Scheduled: JCP001*'
-    grep -qx '  job: "JID_700000000001"' "$RESULT_PATH"
-    grep -qx 'status: degraded' "$RESULT_PATH"
+    [ "$(sed -n 1,7p "$RESULT_PATH")" = 'status: degraded
+results:
+  verdict: "WARN"
+  hardware_class: "'"$(sed -n "s/.*readonly HARDWARE_CLASSES='//; s/|Dell Inc[.]|.*//p" "$(script_path "$SCRIPT")")"'"
+  job: "JID_700000000001"
+  failures: "0"
+  warnings: "1"' ] || fail "$(cat "$RESULT_PATH")"
     # again: our own job is in the queue, so it is only verified
     change 's["calls"] = []'
     apply --power-cycle=true
@@ -229,6 +235,22 @@ queue() {
     assert_evidence bios_settings PASS
 }
 
+@test "after the restart: settings that can no longer be read are FAIL, never taken for right" {
+    export HAS_STARTED=True
+    change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name]["value"] = "Enabled"'
+    odd "case \"\$*\" in 'jobqueue view') touch $BATS_TEST_TMPDIR/late ;; *ProcSettings) [ ! -e $BATS_TEST_TMPDIR/late ] || exit 3 ;; esac"
+    apply
+    [ "$status" -eq 1 ]
+    assert_evidence foreign_pending FAIL
+    odd "case \"\$*\" in 'jobqueue view') touch $BATS_TEST_TMPDIR/late ;; 'get BIOS.MiscSettings') touch $BATS_TEST_TMPDIR/later ;;
+        *ProcSettings) [ ! -e $BATS_TEST_TMPDIR/later ] || exit 3 ;; esac"
+    apply
+    [ "$status" -eq 1 ]
+    assert_evidence foreign_pending PASS
+    assert_evidence bios_settings FAIL 'not read: ProcVirtualization LogicalProc'
+    [ -z "$(writes)" ]
+}
+
 @test "every setting right: PASS, nothing written" {
     change 'for name in ("LogicalProc", "ProcVirtualization"): s["groups"]["ProcSettings"][name]["value"] = "Enabled"'
     apply
@@ -290,7 +312,7 @@ $JOB" ]
 @test "an answer of racadm that is not known is never PASS, and stops an apply" {
     header='[Key=BIOS.Setup.1-1#ProcSettings]' seen=
     while IFS='|' read -r check call text status_of; do
-        odd "case \"\$*\" in '$call') printf '$text\\n'; exit $status_of ;; esac"
+        odd "case \"\$*\" in '$call') printf -- '$text\\n'; exit $status_of ;; esac"
         cp "$BATS_TEST_TMPDIR/before" "$STATE"
         apply
         refused "$check" || fail "for: $call: $text"
@@ -341,21 +363,21 @@ CASES
 }
 
 @test "a job that is not made, is not named, or is not there" {
-    while IFS='|' read -r call text; do
+    while IFS='|' read -r call text detail; do
         cp "$BATS_TEST_TMPDIR/before" "$STATE"
-        odd "case \"\$*\" in '$call') printf '$text\\n'; exit 0 ;; esac"
+        odd "case \"\$*\" in '$call') printf -- '$text\\n'; exit 0 ;; esac"
         apply
         [ "$status" -eq 1 ] || fail "for: $text: $output"
-        assert_evidence bios_job FAIL || fail "for: $text"
+        assert_evidence bios_job FAIL "$detail" || fail "for: $text"
         assert_evidence power_cycle SKIP 'stands on bios_job, which is FAIL'
-        assert_evidence bios_settings FAIL
+        assert_evidence bios_settings FAIL 'not as class *: ProcVirtualization=Enabled (now Disabled), LogicalProc=*'
     done <<CASES
-$JOB|RAC1023: Unable to create the configuration job.
-$JOB|RAC1024: Successfully scheduled a job.
-$JOB|Commit JID = JID_9
-$JOB|RAC1024: Successfully scheduled a job.\nCommit JID = JID_x
-jobqueue view -i JID_700000000001|what job
-jobqueue view -i JID_700000000001|-----JOB QUEUE-----\n[Job ID=JID_3]\nJob Name=Configure: BIOS.Setup.1-1\nStatus=Scheduled\nMessage=[JCP001: x]\nPercent Complete=[0]
+$JOB|RAC1023: Unable to create the configuration job.|no job was made: RAC1023*
+$JOB|RAC1024: Successfully scheduled a job.|no job was made: *
+$JOB|Commit JID = JID_9|no job was made: *
+$JOB|RAC1024: Successfully scheduled a job.\nCommit JID = JID_x|no job was made: *
+jobqueue view -i JID_700000000001|what job|job JID_700000000001 was made, but racadm gives no known answer about it
+jobqueue view -i JID_700000000001|-----JOB QUEUE-----\n[Job ID=JID_3]\nJob Name=Configure: BIOS.Setup.1-1\nStatus=Scheduled\nMessage=[JCP001: x]\nPercent Complete=[0]|racadm shows another job than JID_700000000001
 CASES
     cp "$BATS_TEST_TMPDIR/before" "$STATE"
     odd ''
@@ -364,23 +386,36 @@ CASES
     assert_evidence bios_job FAIL '*PR30*'
 }
 
+# skipped REASON CLASS: one line says why, MAAS hears of it, and racadm was asked nothing.
+skipped() {
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    [ "${#lines[@]}" -eq 1 ]
+    assert_evidence hardware_class INFO "$1"
+    [ "$(sed -n 1,4p "$RESULT_PATH")" = "status: skipped
+results:
+  verdict: \"SKIP\"
+  hardware_class: \"$2\"" ] || fail "$(cat "$RESULT_PATH")"
+    [ "$(python3 -S -c 'import json, sys; print(json.load(open(sys.argv[1]))["calls"])' "$STATE")" = '[]' ]
+}
+
 @test "a machine of no class, another BMC, a class without attributes: skipped, nothing asked" {
     echo 'PowerEdge X' >/sys/devices/virtual/dmi/id/product_name
     apply
-    [ "$status" -eq 0 ]
-    grep -qx 'status: skipped' "$RESULT_PATH"
+    skipped 'no hardware class for this DMI vendor and product' none
     host_reset
     ln -sf "$BATS_FILE_TMPDIR/racadm" /usr/local/bin/racadm
     path=$(script_path "$SCRIPT")
-    for edit in 's/|idrac9|/|redfish|/' 's/|ProcVirtualization=Enabled,[^|]*|/|-|/'; do
+    class=$(sed -n "s/.*readonly HARDWARE_CLASSES='//; s/|Dell Inc[.]|.*//p" "$path")
+    while IFS=/ read -r old new reason; do
         export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
         mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE/maas"
-        sed "/Dell Inc[.]|/$edit" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+        sed "/Dell Inc[.]|/s/$old/$new/" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
         apply
-        [ "$status" -eq 0 ]
-        grep -qx 'status: skipped' "$RESULT_PATH"
-    done
-    [ "$(python3 -S -c 'import json, sys; print(json.load(open(sys.argv[1]))["calls"])' "$STATE")" = '[]' ]
+        skipped "$reason" "$class"
+    done <<CASES
+|idrac9|/|redfish|/the BMC of class $class is redfish: racadm is for iDRACs
+|ProcVirtualization=Enabled,[^|]*|/|-|/class $class names no BIOS attributes
+CASES
 }
 
 @test "an attribute whose group the class does not give is not read: never applied" {
@@ -410,10 +445,17 @@ CASES
     assert_evidence racadm WARN
 }
 
-@test "not root: refused" {
+@test "not root, a missing command: refused" {
     path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$SCRIPT")
     _shell_words
     run --separate-stderr setpriv --reuid 65534 --clear-groups env -u RESULT_PATH "${shell_words[@]}" "$path"
     [ "$status" -eq 1 ]
     [[ $stderr == *'must run as root'* ]]
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for name in dash bash busybox awk mktemp sleep id; do ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"; done
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path"
+    [ "$status" -eq 1 ]
+    [ -z "$output" ]
+    # busybox ash has it built in
+    [[ $stderr == *'missing commands: timeout;'* || $GPUAAS_TEST_SHELL == busybox ]]
 }

@@ -59,7 +59,8 @@ script_path() {
 }
 
 # run_script NAME [argument...] - run the rendered script under the shell of this run. Sets $status,
-# $output and $lines (stdout), $stderr; keeps the evidence lines for the table of both colours.
+# $output and $lines (stdout), $stderr; keeps the evidence lines for the table of both colours. Fails when a declared
+# check was not reported.
 run_script() {
     local path shell_words
     path=$(script_path "$1") || return 1
@@ -82,6 +83,7 @@ run_functions() {
 }
 
 _keep_evidence() {
+    [[ $output != *' detail=was\ not\ reported '* ]] || { fail "$1: a check was not reported: $output"; return 1; }
     [ -n "${GPUAAS_EVIDENCE_LOG:-}" ] || return 0
     local line
     while IFS= read -r line; do
@@ -90,53 +92,67 @@ _keep_evidence() {
     done <<<"$output"
 }
 
-# evidence_line CHECK - the one line of $output about this check; fails when there is none or a second.
-evidence_line() {
-    local line found=() pattern="^GPUAAS_[A-Z0-9_]+ ([^ ]+ )*check=$1( |\$)"
-    while IFS= read -r line; do
-        [[ ! $line =~ $pattern ]] || found+=("$line")
-    done <<<"$output"
-    [ "${#found[@]}" -eq 1 ] ||
-        { fail "check $1: ${#found[@]} evidence lines, one is needed, in:"$'\n'"$output"; return 1; }
-    printf '%s\n' "${found[0]}"
+# find_evidence CHECK - sets $evidence to the one line of $output about this check; fails when there is none or a second.
+# (Like all that is called for dozens of checks: no process is started.)
+find_evidence() {
+    local rest=$'\n'$output$'\n' line pattern=$'\n'"(GPUAAS_[A-Z0-9_]+ ([^"$'\n'" ]+ )*check=$1( [^"$'\n'"]*)?)"$'\n'
+    [[ $rest =~ $pattern ]] || { fail "check $1: no evidence line, one is needed, in:"$'\n'"$output"; return 1; }
+    line=${BASH_REMATCH[1]}
+    rest=${rest/"${BASH_REMATCH[0]}"/$'\n'}
+    [[ ! $rest =~ $pattern ]] || { fail "check $1: more than one evidence line in:"$'\n'"$output"; return 1; }
+    evidence=$line
 }
 
-# evidence_field CHECK KEY - one unquoted value of the check's line; fails when absent.
-evidence_field() {
-    local line word words
-    line=$(evidence_line "$1") || return 1
-    if [[ ${line//\\?/} == *[\'\"]* ]]; then
+# find_field CHECK KEY - sets $field to one unquoted value of the check's line; fails when absent.
+find_field() {
+    local evidence word words
+    find_evidence "$1" || return 1
+    if [[ ${evidence//\\?/} == *[\'\"]* ]]; then
         # quoted in another way than our scripts do: xargs takes the quotes off without running anything
-        mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"$line")
+        mapfile -t words < <(xargs -n 1 printf '%s\n' <<<"$evidence")
     else
-        # Without -r, read takes the backslashes off, and a blank after one does not end a word. No process is started.
+        # Without -r, read takes the backslashes off, and a blank after one does not end a word.
         # shellcheck disable=SC2162
-        IFS=' ' read -a words <<<"$line"
+        IFS=' ' read -a words <<<"$evidence"
     fi
     for word in "${words[@]}"; do
         if [[ $word == "$2="* ]]; then
-            printf '%s\n' "${word#*=}"
+            field=${word#*=}
             return 0
         fi
     done
-    fail "check $1 has no $2: $line"
+    fail "check $1 has no $2: $evidence"
 }
 
-# evidence_status CHECK - PASS, FAIL, WARN or SKIP.
+# evidence_line CHECK - prints the one line of $output about this check; fails when there is none or a second.
+evidence_line() {
+    local evidence
+    find_evidence "$1" || return 1
+    printf '%s\n' "$evidence"
+}
+
+# evidence_field CHECK KEY - prints one unquoted value of the check's line; fails when absent.
+evidence_field() {
+    local field
+    find_field "$@" || return 1
+    printf '%s\n' "$field"
+}
+
+# evidence_status CHECK - prints PASS, FAIL, WARN or SKIP.
 evidence_status() {
     evidence_field "$1" status
 }
 
 # assert_evidence CHECK STATUS [DETAIL] - the check has that status, and a detail that fits the glob.
 assert_evidence() {
-    local seen detail
-    seen=$(evidence_status "$1") || return 1
-    [ "$seen" = "$2" ] || { fail "check $1: $2 was expected: $(evidence_line "$1")"; return 1; }
+    local evidence field
+    find_field "$1" status || return 1
+    [ "$field" = "$2" ] || { find_evidence "$1"; fail "check $1: $2 was expected: $evidence"; return 1; }
     [ -n "${3:-}" ] || return 0
-    detail=$(evidence_field "$1" detail) || return 1
+    find_field "$1" detail || return 1
     # The third argument is a glob.
     # shellcheck disable=SC2053
-    [[ $detail == $3 ]] || fail "check $1: detail '$detail' does not fit '$3'"
+    [[ $field == $3 ]] || fail "check $1: detail '$field' does not fit '$3'"
 }
 
 # evidence_summary KEY - a number of the last line, such as failures.
@@ -150,18 +166,22 @@ evidence_summary() {
 # host_reset - put the fixture host back as it was at boot: /sys and /proc wholly, files elsewhere
 # overwritten (what a test added there stays). Forgets the calls of stand-ins.
 host_reset() {
-    local step path _
+    local step path _ emptied=() copied=() missing=
     rm -rf /run/gpuaas-lab/calls /run/gpuaas-lab/commands
+    [ ! -s /run/gpuaas-lab/missing ] || missing=$(</run/gpuaas-lab/missing)
     while read -r step path _; do
         case $step in
             dir)
-                find "$path" -xdev -mindepth 1 -delete
-                [ ! -d "/gpuaas/host$path" ] || cp -RP "/gpuaas/host$path/." "$path/" ;;
-            file) cat "/gpuaas/host$path" >"$path" ;;
-            maybe) grep -qx "$path" /run/gpuaas-lab/missing || cat "/gpuaas/host$path" >"$path" ;;
-            copy | volatile) cp -RP "/gpuaas/host$path/." "$path/" ;;
+                emptied+=("$path")
+                [ ! -d "/gpuaas/host$path" ] || copied+=("${path#/}/.") ;;
+            file) copied+=("${path#/}") ;;
+            maybe) [[ $'\n'$missing$'\n' == *$'\n'"$path"$'\n'* ]] || copied+=("${path#/}") ;;
+            copy | volatile) copied+=("${path#/}/.") ;;
         esac
     done </gpuaas/lab/plan
+    # One process for all folders, and one for all copies: there are dozens, and this runs before each test.
+    [ "${#emptied[@]}" -eq 0 ] || find "${emptied[@]}" -xdev -mindepth 1 -delete
+    [ "${#copied[@]}" -eq 0 ] || (cd /gpuaas/host && cp -RP --parents "${copied[@]}" /)
 }
 
 # calls COMMAND - the recorded calls of a stand-in, one a line, without its name.

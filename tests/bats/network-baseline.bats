@@ -3,45 +3,14 @@
 # script: gpuaas-slice-network-baseline
 
 load helpers
+load network
 
-SCRIPT=gpuaas-slice-network-baseline
 RULE='-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
-UNIT=/etc/systemd/system/gpuaas-slice-network-baseline.service
-CHAIN=GPUAAS-SLICE-ISOLATION
-TIMER_DROP_IN=/etc/systemd/system/gpuaas-slice-network-repair.timer.d/lab.conf
 CHECKS='historical_service ovs bridge bridge_mac bridge_up bridge_address guest_flows isolation isolation_jumps isolation_ipv6
     ip_forward_file ip_forward nat uplink tmfifo_address tmfifo_peer dnsmasq_config dnsmasq service repair'
 
-# install_files: what cloud-init would write, before the package dnsmasq is there.
-install_files() {
-    cp -R "$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root/." /
-    chmod 755 /usr/local/sbin/gpuaas-slice-network-baseline
-    install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" /etc/gpuaas/node.env
-}
-
 setup_file() {
-    install_files
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends dnsmasq >/var/log/apt-dnsmasq 2>&1
-    # the container may have run this file before, for another shell
-    if [ ! -e /sys/class/net/uplink0 ]; then
-        # the world behind the uplink; it has no route back to the guests' network
-        ip netns add world
-        ip link add uplink0 type veth peer name router0 netns world
-        ip -n world link set lo up
-        ip -n world address add 198.51.100.1/24 dev router0
-        ip -n world link set router0 up
-        ip address add 198.51.100.11/24 dev uplink0
-        ip link set uplink0 up
-        ip route add default via 198.51.100.1 dev uplink0
-        ip netns add dpu
-        ip link add tmfifo_net0 type veth peer name dpu0 netns dpu
-        ip -n dpu address add 192.168.100.2/30 dev dpu0
-        ip -n dpu link set dpu0 up
-    fi
-    # the real timer has a test of its own; in all others it must not mend what is broken on purpose
-    mkdir -p "${TIMER_DROP_IN%/*}"
-    printf '[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1d\n' >"$TIMER_DROP_IN"
-    systemctl daemon-reload
+    network_host
 }
 
 # installed: what the unit files and the delivered files are, as text.
@@ -70,49 +39,26 @@ INSTALLED=/usr/local/sbin/gpuaas-slice-network-baseline
 
 teardown() {
     rm -f /etc/dnsmasq.d/broken.conf /etc/systemd/system/gpuaas-slice-host-net-baseline.service
-    rm -f /usr/local/sbin/gpuaas-slice-host-net-baseline
+    rm -f /usr/local/sbin/gpuaas-slice-host-net-baseline /usr/local/sbin/gpuaas-slice-network-baseline.sh
     rm -rf /var/lib/gpuaas/retired
     if [ "$(systemctl is-active gpuaas-slice-host-net-baseline.service)" = active ]; then
         systemctl daemon-reload
         systemctl stop gpuaas-slice-host-net-baseline.service
     fi
-    for name in iptables iptables-restore ip6tables ip6tables-restore ovs-vsctl ovs-ofctl systemctl ip sysctl sleep; do
-        rm -f "/usr/local/bin/$name"
-    done
+    rm -f /usr/local/bin/{iptables,iptables-restore,ip6tables,ip6tables-restore,ovs-vsctl,ovs-ofctl,systemctl,ip,sysctl,sleep,ss,flock,mv}
     stop_servers
     for name in guest1 guest2; do
         [ ! -e "/sys/class/net/v$name" ] || ip link delete "v$name"
     done
-    for name in guest1 guest2 dpu1; do ip netns delete "$name" 2>/dev/null || true; done
+    for name in guest1 guest2 dpu1; do [ ! -e "/run/netns/$name" ] || ip netns delete "$name"; done
     ovs-vsctl --if-exists del-port ovsbr0 vguest1 -- --if-exists del-port ovsbr0 vguest2
-    iptables -w -F FORWARD
-    iptables -w -F INPUT
-    iptables -w -P FORWARD ACCEPT
+    printf '%s\n' '*filter' ':FORWARD ACCEPT' '-F FORWARD' '-F INPUT' COMMIT '*nat' '-F POSTROUTING' COMMIT | iptables-restore -w --noflush
     [ ! -e /sys/class/net/other0 ] || ip link delete other0
     [ ! -e /sys/class/net/away0 ] || ip link set away0 name tmfifo_net0
     ip -n dpu link set dpu0 up
-    ip address delete 10.9.9.1/24 dev ovsbr0 2>/dev/null || true
-    ip address delete 10.100.0.1/16 dev ovsbr0 2>/dev/null || true
-    ip route flush default
-    ip route add default via 198.51.100.1 dev uplink0
-    iptables -w -t nat -F POSTROUTING
-}
-
-# nothing: takes everything away that the script makes.
-nothing() {
-    systemctl stop gpuaas-slice-network-baseline.service dnsmasq.service
-    ovs-vsctl --if-exists del-br ovsbr0
-    iptables -w -t nat -F POSTROUTING
-    for command in iptables ip6tables; do
-        "$command" -w -F INPUT
-        "$command" -w -F FORWARD
-        "$command" -w -F "$CHAIN"
-        "$command" -w -X "$CHAIN"
-    done
-    echo 0 >/proc/sys/net/ipv4/ip_forward
-    ip address flush dev tmfifo_net0
-    ip link set tmfifo_net0 down
-    systemctl disable --now gpuaas-slice-network-baseline.service gpuaas-slice-network-repair.timer 2>/dev/null
+    # what is not there needs no deleting
+    printf '%s\n' 'address delete 10.9.9.1/24 dev ovsbr0' 'address delete 10.100.0.1/16 dev ovsbr0' 'route flush default' \
+        'route add default via 198.51.100.1 dev uplink0' | ip -force -batch - 2>/dev/null || true
 }
 
 # state: all that the script may change, as text.
@@ -163,6 +109,9 @@ shadow() {
     baseline
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in $CHECKS; do assert_evidence "$check" PASS; done
+    # what is done is said, and nothing failed on the way
+    noise=$(grep -v -e '^info: ' -e '^Created symlink' <<<"$stderr" || true)
+    [ -z "$noise" ] || fail "$noise"
     [ "$(tail -n 1 <<<"$output" | grep -o 'status=[A-Z]*')" = status=PASS ]
     [ "$(evidence_summary failures)" -eq 0 ]
     [ "$(evidence_summary warnings)" -eq 0 ]
@@ -182,8 +131,24 @@ shadow() {
     [ "$status" -eq 0 ]
     [[ $stderr == *"nothing to do"* ]]
     [ "$(evidence_summary changes)" -eq 0 ]
+    # as the repair timer runs it
+    baseline --quiet
+    [ "$status" -eq 0 ]
+    [ -z "$output$stderr" ] || fail "$output $stderr"
     after=$(state)
     [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
+}
+
+@test "--quiet: evidence is printed where something was changed, or a check failed" {
+    iptables -t nat -F POSTROUTING
+    baseline --quiet
+    [ "$status" -eq 0 ]
+    assert_evidence nat PASS
+    [ "$(evidence_summary changes)" -eq 1 ]
+    rm /etc/dnsmasq.d/gpuaas-slice.conf
+    baseline --quiet
+    only_fails dnsmasq_config
+    [ "$(evidence_summary changes)" -eq 0 ]
 }
 
 @test "--dry-run from nothing: names every change, makes none, exits 3" {
@@ -231,8 +196,8 @@ shadow() {
 
 @test "missing commands are named all at once" {
     mkdir "$BATS_TEST_TMPDIR/bin"
-    for name in sh dash bash busybox awk date flock grep id ip ip6tables-restore iptables-restore mkdir mv ping sleep sort \
-        ss stat sysctl systemctl tail timeout; do
+    for name in sh dash bash busybox awk cat date flock grep id ip ip6tables-restore iptables-restore mkdir mv ping sleep sort \
+        ss stat sysctl systemctl timeout; do
         ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"
     done
     path=$(script_path "$SCRIPT")
@@ -333,9 +298,14 @@ shadow() {
     shadow sleep 'exit 0'
     ovs-vsctl --no-wait add-br ovsbr0 -- set bridge ovsbr0 datapath_type=netdev
     baseline --no-systemd
-    pkill -CONT ovs-vswitchd
     only_fails bridge
     assert_evidence bridge FAIL '*has no interface'
+    # it comes while it is waited for, as after a boot
+    shadow sleep 'pkill -CONT ovs-vswitchd'
+    baseline --no-systemd
+    pkill -CONT ovs-vswitchd
+    assert_evidence bridge PASS
+    [ "$status" -eq 0 ] || fail "$output $stderr"
 }
 
 @test "bridge_up: down is set up; where that does not work it is FAIL" {
@@ -407,6 +377,7 @@ shadow() {
     shadow iptables 'case "$*" in *"-t nat"*) exit 4 ;; esac'
     baseline
     only_fails nat
+    assert_evidence nat FAIL 'the nat table cannot be read'
     rm /usr/local/bin/iptables
     iptables -t nat -F POSTROUTING
     iptables -t nat -A POSTROUTING -s 10.100.0.0/24 -o uplink0 -j MASQUERADE
@@ -476,7 +447,7 @@ with_setting() {
 
 @test "tmfifo_address: an address that does not stay is FAIL" {
     ip address flush dev tmfifo_net0
-    shadow ip 'case "$*" in *"address add"*tmfifo_net0*) exit 0 ;; esac'
+    shadow ip 'case "$*" in *"address add"*tmfifo_net0*) exit 2 ;; esac'
     baseline
     only_fails tmfifo_address
     assert_evidence tmfifo_peer SKIP 'stands on tmfifo_address, which is FAIL'
@@ -520,6 +491,11 @@ with_setting() {
     systemctl stop dnsmasq.service
     shadow systemctl 'case "$*" in "restart dnsmasq.service") exit 0 ;; esac'
     shadow sleep 'exit 0'
+    baseline
+    only_fails dnsmasq
+    # who listens cannot be seen: not PASS
+    systemctl start dnsmasq.service
+    shadow ss 'exit 1'
     baseline
     only_fails dnsmasq
 }
@@ -739,9 +715,11 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).recv(
 }
 
 @test "isolation_jumps: missing, behind another rule, or doubled is put right; where that does not work it is FAIL" {
-    iptables -D INPUT -i ovsbr0 -j "$CHAIN"
+    iptables -I INPUT 1 -j ACCEPT
     baseline
     assert_evidence isolation_jumps PASS
+    [ "$(iptables -S INPUT | sed -n 2p)" = "-A INPUT -i ovsbr0 -j $CHAIN" ]
+    iptables -D INPUT -j ACCEPT
     iptables -I FORWARD 1 -j ACCEPT
     iptables -A FORWARD -i ovsbr0 -j "$CHAIN"
     baseline
@@ -767,9 +745,28 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).recv(
     shadow ip6tables-restore 'cat >/dev/null; exit 0'
     baseline
     only_fails isolation_ipv6
+    # nor can the rules be read afterwards
+    shadow ip6tables-restore 'cat >/dev/null; touch /run/restored; exit 1'
+    shadow ip6tables 'if [ -e /run/restored ]; then rm /run/restored; exit 4; fi'
+    baseline
+    only_fails isolation_ipv6
+    assert_evidence isolation_ipv6 FAIL '*is not dropped'
     shadow ip6tables 'exit 4'
     baseline
     only_fails isolation_ipv6
+    assert_evidence isolation_ipv6 FAIL '*cannot be read'
+}
+
+@test "isolation_ipv6: a kernel without IPv6 needs no rules" {
+    path=$(script_path "$SCRIPT")
+    mkdir -p "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE"
+    sed 's#/proc/net/if_inet6#/run/none#' "$path" >"$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE/$SCRIPT"
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+    shadow ip6tables 'exit 3'
+    baseline
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    assert_evidence isolation_ipv6 SKIP 'this kernel has no IPv6'
+    [ "$(evidence_field summary status)" = PASS ]
 }
 
 @test "guest_flows: other flows are replaced; where that does not work it is FAIL" {
@@ -789,6 +786,11 @@ print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).recv(
     ip link set vguest1 address 00:00:00:00:00:01
     baseline
     assert_evidence bridge_mac PASS "ovsbr0 keeps $mac"
+    # one that somebody gave the interface by hand
+    ip link set ovsbr0 address 02:00:00:00:00:99
+    baseline
+    assert_evidence bridge_mac PASS "ovsbr0 keeps $mac"
+    [ "$(cat /sys/class/net/ovsbr0/address)" = "$mac" ]
     ovs-vsctl remove bridge ovsbr0 other_config hwaddr
     shadow ovs-vsctl 'case "$*" in *hwaddr=*) exit 0 ;; esac'
     baseline
@@ -877,39 +879,35 @@ eventually() {
     with_setting TMFIFO_MORE 'tmfifo_net1|192.168.101.1/30|192.168.101.2|02:00:00:00:01:01'
     baseline
     only_fails tmfifo_address
+    # one that is not there, while the other is mended
+    rm /usr/local/bin/ip
     ip link delete tmfifo_net1
+    ip link set tmfifo_net0 down
+    baseline
+    only_warns tmfifo_address
+    assert_evidence tmfifo_address WARN 'no interface tmfifo_net1'
+    [[ $(ip link show tmfifo_net0) == *,UP* ]]
+    [[ $stderr != *'Cannot find device'* ]] || fail "$stderr"
 }
 
 # --- services ---
-
-historical() {
-    cat >/etc/systemd/system/gpuaas-slice-host-net-baseline.service <<'HISTORICAL'
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/local/sbin/gpuaas-slice-host-net-baseline
-ExecStop=/usr/sbin/iptables -w -t nat -F POSTROUTING
-[Install]
-WantedBy=multi-user.target
-HISTORICAL
-    printf '#!/bin/sh\nexit 0\n' >/usr/local/sbin/gpuaas-slice-host-net-baseline
-    chmod 755 /usr/local/sbin/gpuaas-slice-host-net-baseline
-    systemctl daemon-reload
-    systemctl enable --now gpuaas-slice-host-net-baseline.service 2>/dev/null
-}
 
 @test "historical_service: retired by hand, its files kept, one service left, and what its stop removed is repaired" {
     historical
     baseline --dry-run
     [ "$status" -eq 3 ]
-    assert_evidence historical_service WARN 'dry run: would retire *'
+    assert_evidence historical_service WARN \
+        'dry run: would retire /etc/systemd/system/gpuaas-slice-host-net-baseline.service /usr/local/sbin/gpuaas-slice-host-net-baseline to *'
     [ "$(systemctl is-active gpuaas-slice-host-net-baseline.service)" = active ]
     baseline
     [ "$status" -eq 0 ] || fail "$output $stderr"
     assert_evidence historical_service PASS
     assert_evidence nat PASS
     [ "$(systemctl list-unit-files --no-legend 'gpuaas-slice-*net*baseline.service' | wc -l)" -eq 1 ]
-    [ "$(find /var/lib/gpuaas/retired -type f | wc -l)" -eq 2 ]
+    [ "$(systemctl is-active gpuaas-slice-host-net-baseline.service)" = inactive ]
+    [ ! -L /etc/systemd/system/multi-user.target.wants/gpuaas-slice-host-net-baseline.service ]
+    # a second one that is retired later does not take the place of these
+    [ "$(find /var/lib/gpuaas/retired -type f -name 'gpuaas-slice-host-net-baseline*.20??????T??????Z' | wc -l)" -eq 2 ]
     baseline
     [[ $stderr == *"nothing to do"* ]]
 }
@@ -931,6 +929,12 @@ HISTORICAL
     only_fails historical_service
     rm /usr/local/bin/systemctl
     systemctl daemon-reload
+    # no service any more, but a script that cannot be moved away
+    echo : >/usr/local/sbin/gpuaas-slice-network-baseline.sh
+    shadow mv 'exit 1'
+    baseline
+    only_fails historical_service
+    assert_evidence historical_service FAIL 'still there (state not-found): /usr/local/sbin/gpuaas-slice-network-baseline.sh'
 }
 
 @test "--no-systemd touches no service" {
@@ -1011,8 +1015,19 @@ HISTORICAL
     systemctl show -p Environment --value dnsmasq.service | grep -q DNSMASQ_EXCEPT=lo
 }
 
-@test "two runs at once add the rule once" {
+@test "two runs at once add the rule once; one that does not end is named" {
     nothing
+    # the other one is us; not waited for two minutes
+    exec 8>/run/gpuaas-slice-network-baseline.lock
+    flock 8
+    shadow flock '[ "$*" = "-w 120 9" ] && set -- -n 9'
+    baseline
+    exec 8>&-
+    rm /usr/local/bin/flock
+    [ "$status" -eq 1 ]
+    [ -z "$output" ]
+    [[ $stderr == 'error: another run of this script has not ended for two minutes'* ]]
+    [ -z "$(iptables -t nat -S POSTROUTING | grep MASQUERADE)" ]
     path=$(script_path "$SCRIPT")
     _shell_words
     "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &

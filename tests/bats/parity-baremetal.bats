@@ -8,8 +8,10 @@ load helpers
 SCRIPT=profiles/baremetal/root/usr/local/sbin/gpuaas-slice-parity-check
 SLICE=profiles/slice-vm/root/usr/local/sbin/gpuaas-slice-parity-check
 CHECKS='profile_tag no_slice_services no_slice_bridge no_isolation_chain no_slice_nat no_slice_dnsmasq no_vfio_binding
-    no_slice_domains no_masked_units'
+    no_slice_domains no_masked_units no_slice_functions no_slice_ipoib no_slice_tmfifo'
 GPU=/sys/bus/pci/devices/0000:1b:00.0
+PORT=/sys/bus/pci/devices/0000:bc:00.0
+NETPLAN=/etc/netplan/60-ipoib.yaml
 VIRSH=/usr/local/bin/virsh
 
 setup_file() {
@@ -30,6 +32,10 @@ virsh_says() {
 }
 
 teardown() {
+    rm -f $NETPLAN /etc/netplan/70-other.yaml /usr/local/bin/ip
+    for name in tmfifo_net0 tmfifo_net1; do
+        [ ! -e "/sys/class/net/$name" ] || ip link delete "$name"
+    done
     rm -f $VIRSH /usr/local/bin/ovs-vsctl /usr/local/bin/iptables /usr/local/bin/systemctl /etc/dnsmasq.d/gpuaas-slice.conf
     rm -f /etc/systemd/system/gpuaas-slice-*.service /var/lib/gpuaas/masked-units
     systemctl unmask --quiet nvidia-persistenced.service
@@ -186,6 +192,47 @@ shadow() {
     assert_evidence no_masked_units PASS
     systemctl mask --quiet nvidia-persistenced.service
     fails no_masked_units 'nvidia-persistenced.service is masked'
+}
+
+@test "no_slice_functions: a port with virtual functions is FAIL; another maker's is not" {
+    echo 4 >"$PORT/sriov_numvfs"
+    fails no_slice_functions 'virtual functions: 0000:bc:00.0 has 4'
+    echo 0x8086 >"$PORT/vendor"
+    run_script "$SCRIPT"
+    assert_evidence no_slice_functions PASS
+}
+
+@test "no_slice_ipoib: the netplan file of a slice profile is FAIL; that of bare metal, and somebody else's, are not" {
+    install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root$NETPLAN" $NETPLAN
+    fails no_slice_ipoib "$NETPLAN is of profile slice-vm"
+    sed -i 's|profiles/slice-vm.yaml|profiles/baremetal.yaml|' $NETPLAN
+    run_script "$SCRIPT"
+    assert_evidence no_slice_ipoib PASS "$NETPLAN is that of profile baremetal"
+    sed -i 1d $NETPLAN
+    run_script "$SCRIPT"
+    assert_evidence no_slice_ipoib PASS "$NETPLAN is not from gpuaas-gen"
+}
+
+@test "no_slice_tmfifo: an address that nothing on the host sets at a boot is FAIL; one that the host configures is not" {
+    for number in 0 1; do
+        ip link add "tmfifo_net$number" type veth peer name "xtmfifo$number"
+    done
+    run_script "$SCRIPT"
+    assert_evidence no_slice_tmfifo PASS
+    ip address add 192.168.100.1/30 dev tmfifo_net0
+    ip address add 192.168.101.1/30 dev tmfifo_net1
+    fails no_slice_tmfifo 'tmfifo_net0 has 192.168.100.1/30; tmfifo_net1 has 192.168.101.1/30'
+    printf 'network: {ethernets: {tmfifo_net0: {addresses: [192.168.100.1/30]}}}\n' >/etc/netplan/70-other.yaml
+    fails no_slice_tmfifo 'tmfifo_net1 has 192.168.101.1/30'
+    ip address flush dev tmfifo_net1
+    run_script "$SCRIPT"
+    assert_evidence no_slice_tmfifo PASS
+    rm /etc/netplan/70-other.yaml
+    # no answer is no verdict
+    shadow ip 'case "$*" in *"dev tmfifo_net0"*) exit 1 ;; esac; exec /usr/sbin/ip "$@"'
+    run_script "$SCRIPT"
+    only_fails no_slice_tmfifo 'tmfifo_net0 has unknown'
+    rm /usr/local/bin/ip
 }
 
 @test "not root is refused, on both" {

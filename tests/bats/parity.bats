@@ -15,8 +15,9 @@ PORT=/sys/bus/pci/devices/0000:bc:00.0
 MAP=/var/lib/gpuaas/fabric-vfs.json
 
 unit() {
-    printf '[Service]\nType=%s\nRemainAfterExit=%s\nExecStart=%s\n[Install]\nWantedBy=multi-user.target\n' "$2" "$3" "$4" \
-        >"/etc/systemd/system/$1"
+    # tests start a unit again more often than systemd lets services that crash
+    printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=%s\nRemainAfterExit=%s\nExecStart=%s\n[Install]\nWantedBy=multi-user.target\n' \
+        "$2" "$3" "$4" >"/etc/systemd/system/$1"
 }
 
 # what a deployment leaves: files, services, bridge, rules
@@ -68,7 +69,7 @@ dnsmasq_up() {
     systemctl restart dnsmasq.service
 }
 
-shadowed='ovs-vsctl ip curl ssh'
+shadowed='ovs-vsctl ip curl ssh iptables ping flock'
 
 # shadow COMMAND CODE: puts shell code before the real command ($real), as a fault would act.
 shadow() {
@@ -295,6 +296,15 @@ switch() {
     [[ $stderr == *'is incomplete'* ]]
 }
 
+@test "one run at a time: a lock that cannot be taken or written ends it before anything is looked at" {
+    shadow flock 'exit 1'
+    parity
+    [ "$status" -eq 1 ] && [ -z "$output" ] && [[ $stderr == *'another parity check has not ended'* ]]
+    with_setting LOCK /proc/nowhere/lock
+    parity
+    [ "$status" -eq 1 ] && [ -z "$output" ] && [[ $stderr == *'cannot write /proc/nowhere/lock'* ]]
+}
+
 # --- host ---
 
 @test "profile_tag: another profile is FAIL" {
@@ -317,6 +327,12 @@ switch() {
     systemctl restart gpuaas-node-agent.service
     quick_fails node_agent
     check_is node_agent FAIL '*runs /usr/bin/sleep*'
+    unit gpuaas-node-agent.service oneshot yes /bin/true
+    systemctl daemon-reload
+    systemctl reset-failed gpuaas-node-agent.service
+    systemctl restart gpuaas-node-agent.service
+    quick_fails node_agent
+    check_is node_agent FAIL 'gpuaas-node-agent.service is active'
     unit gpuaas-node-agent.service exec no '/usr/local/bin/gpuaas-node-agent infinity'
     systemctl daemon-reload
     systemctl restart gpuaas-node-agent.service
@@ -336,7 +352,11 @@ switch() {
     mv /usr/local/bin/agent.new /usr/local/bin/gpuaas-node-agent
     systemctl restart gpuaas-node-agent.service
     quick_fails node_agent_version
+    check_is node_agent_version FAIL '*reports no version: nothing'
     check_is node_agent PASS
+    sed -i 's/exit 3/exit 0/' /usr/local/bin/gpuaas-node-agent
+    quick_fails node_agent_version
+    check_is node_agent_version FAIL '*reports no version: nothing'
     install -m 755 /bin/sleep /usr/local/bin/gpuaas-node-agent
     systemctl restart gpuaas-node-agent.service
 }
@@ -500,6 +520,7 @@ switch() {
     parity --area guest
     only_fails ovs
     for check in ovs_bridge bridge_address test_port dhcp_offer egress tenant_isolation; do check_is "$check" SKIP; done
+    check_is test_port_removed SKIP 'none was made'
     check_is nat PASS
 }
 
@@ -509,6 +530,9 @@ switch() {
     only_fails ovs_bridge
     check_is bridge_address SKIP
     check_is test_port SKIP 'stands on ovs_bridge, which is FAIL'
+    shadow ovs-vsctl 'case "$*" in *br-exists*) exit 0 ;; esac'
+    quick_fails ovs_bridge
+    rm /usr/local/bin/ovs-vsctl
     ip link add ovsbr0 type veth peer name other0
     quick ovs_bridge
     ip link delete ovsbr0
@@ -553,6 +577,10 @@ switch() {
     check_is egress SKIP 'stands on nat, which is FAIL'
     iptables -t nat -A POSTROUTING -s 10.100.0.0/24 -o uplink0 -j MASQUERADE
     quick_fails nat
+    shadow iptables 'case "$*" in *"nat -S"*) echo no such table; exit 3 ;; esac'
+    quick_fails nat
+    check_is nat FAIL 'the nat table cannot be read: no such table'
+    rm /usr/local/bin/iptables
     with_setting BRIDGE_NAT false
     parity --area guest
     check_is nat SKIP
@@ -591,8 +619,12 @@ switch() {
     iptables -F GPUAAS-SLICE-ISOLATION
     parity --area guest
     only_fails isolation_rules
+    check_is isolation_rules FAIL 'GPUAAS-SLICE-ISOLATION denies nothing'
     check_is tenant_isolation SKIP 'stands on isolation_rules, which is FAIL'
     check_is egress PASS
+    shadow iptables 'case "$*" in "-w 30 -S") echo no such table; exit 3 ;; esac'
+    quick_fails isolation_rules
+    check_is isolation_rules FAIL 'the filter table cannot be read: no such table'
 }
 
 @test "tmfifo, tmfifo_peer: no address, down, no answer; in NIC mode and unset SKIP" {
@@ -682,6 +714,11 @@ switch() {
     parity --area guest
     only_fails dhcp_offer
     check_is dhcp_offer FAIL '*is 10.100.0.* 24 10.100.0.1, not one of*'
+    export GPUAAS_GENERATED=/gpuaas/generated
+    shadow ip 'case "$*" in *"route replace default"*) exit 2 ;; esac'
+    parity --area guest
+    only_fails dhcp_offer
+    check_is dhcp_offer FAIL 'the test port does not take 10.100.0.*'
 }
 
 @test "egress: a rule that drops guests' packets is FAIL, as Docker's is; no address to reach is WARN" {
@@ -689,6 +726,12 @@ switch() {
     parity --area guest
     only_fails egress
     iptables -D FORWARD 1
+    # one packet may get lost
+    rm -f /run/pinged
+    shadow ping 'case "$*" in *192.0.2.9) [ -e /run/pinged ] || { : >/run/pinged; exit 1; } ;; esac'
+    parity --area guest
+    [ -e /run/pinged ]
+    check_is egress PASS
     with_setting EGRESS_TARGET ''
     parity --area guest
     check_is egress WARN
@@ -725,7 +768,7 @@ switch() {
     path=$(script_path "$SCRIPT")
     _shell_words
     systemctl kill --signal STOP dnsmasq.service
-    for signal in TERM KILL; do
+    for signal in TERM HUP KILL; do
         "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &
         pid=$!
         for _ in $(seq 100); do ! pgrep -x dhcpcd >/dev/null || break; sleep 0.05; done
@@ -765,16 +808,30 @@ switch() {
     quick_fails slot_disks
     check_is slot_disks FAIL "$id has partitions: ${name}p1"
     host_reset
-    printf '_SIGNATURE' >/dev/null
-    mkfs.ext4 -q -F "/dev/$name" 64 2>/dev/null || mkswap "/dev/$name" >/dev/null 2>&1 || true
     printf 'LUKS\272\276\000\001' | dd of="/dev/$name" conv=notrunc 2>/dev/null
     quick_fails slot_disks
-    check_is slot_disks FAIL "$id carries signatures*"
+    check_is slot_disks FAIL "$id carries signatures: $name:crypto_LUKS*"
     answer virsh '--quiet --connect qemu:///system list --all --name' gpuaas-slice-a
     answer virsh '--quiet --connect qemu:///system domblklist --details gpuaas-slice-a' " block disk vda /dev/disk/by-id/$id"
     quick slot_disks
     check_is slot_disks PASS "*$id belongs to gpuaas-slice-a"
+    # libvirt that does not say whose disks these are proves nothing
+    answer virsh '--quiet --connect qemu:///system list --all --name' $'gpuaas-slice-a\ngpuaas-slice-b'
+    answer virsh '--quiet --connect qemu:///system domblklist --details gpuaas-slice-b' '' 1
+    quick_fails slot_disks
+    check_is slot_disks FAIL "$id carries signatures: $name:crypto_LUKS*"
+    rm "/dev/$name"
+    quick_fails slot_disks
+    check_is slot_disks FAIL "$id cannot be read"
     cp "/gpuaas/host/dev/$name" "/dev/$name"
+    host_reset
+    mkdir "/sys/block/$name/holders/md0"
+    quick_fails slot_disks
+    check_is slot_disks FAIL "$id is held: $name:md0"
+    host_reset
+    rm "/sys/block/$name"
+    quick_fails slot_disks
+    check_is slot_disks FAIL "$id is not there"
     host_reset
     printf '/dev/%s partition 1 0 -2\n' "$name" >>/proc/swaps
     quick_fails slot_disks
@@ -786,6 +843,10 @@ switch() {
     node_env GPUAAS_OS_DISK "/dev/disk/by-id/$id"
     quick_fails slot_disks
     check_is slot_disks FAIL "$id is the OS disk"
+    sed -i "/^GPUAAS_SLOT_DISKS=/,/'\$/d" /etc/gpuaas/node.env
+    sed -i "1i GPUAAS_SLOT_DISKS=''" /etc/gpuaas/node.env
+    quick_fails slot_disks
+    check_is slot_disks FAIL 'no slot of this node names a disk'
 }
 
 @test "image_cache: none is WARN, a folder that is gone or a named image that is not there is FAIL" {
@@ -794,12 +855,19 @@ switch() {
     check_is image_cache PASS
     with_setting GUEST_IMAGE other.img
     quick_fails image_cache
+    check_is image_cache FAIL '* does not hold other.img, but noble-server-cloudimg-amd64.img'
+    mv /var/lib/libvirt/images/noble-server-cloudimg-amd64.img "$BATS_TEST_TMPDIR/away"
+    quick image_cache
+    mv "$BATS_TEST_TMPDIR/away" /var/lib/libvirt/images/noble-server-cloudimg-amd64.img
+    only_fails image_cache
+    check_is image_cache FAIL '* holds no guest image'
     with_setting IMAGE_CACHE /var/lib/nowhere
     quick_fails image_cache
     with_setting IMAGE_CACHE "$BATS_TEST_TMPDIR"
     : >"$BATS_TEST_TMPDIR/empty.img"
+    mkdir "$BATS_TEST_TMPDIR/folder"
     quick image_cache
-    check_is image_cache WARN
+    check_is image_cache WARN '* holds no guest image'
 }
 
 # --- the control plane ---

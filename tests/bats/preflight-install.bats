@@ -1,11 +1,13 @@
-# The preflight on a machine without racadm: a signed repository behind TLS, as Dell's is, made here and served locally. It
-# is installed only when the key is the pinned one and everything is signed by it.
-# host: many-faults
+# A machine without racadm: a signed repository behind TLS, as Dell's is, made here and served locally. It is installed only
+# when the key is the pinned one and everything is signed by it.
+# host: no-racadm
 # script: 50-gpuaas-slice-firmware-preflight
+# script: 60-gpuaas-slice-firmware-apply
 
 load helpers
 
 SCRIPT=50-gpuaas-slice-firmware-preflight
+APPLY=60-gpuaas-slice-firmware-apply
 NAME=dell.lab.test
 WEB=/srv/dell
 
@@ -104,14 +106,16 @@ teardown() {
     rm -rf /var/cache/apt/archives/srvadmin* /var/lib/apt/lists/*dell* /usr/local/bin/curl /usr/local/bin/gpg
 }
 
-# pinned FINGERPRINT [SED]: the script as it is rendered for a class with that fingerprint (and further changed).
+# pinned FINGERPRINT [SED]: the scripts as they are rendered for a class with that fingerprint (and further changed).
 pinned() {
-    local path
-    path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$SCRIPT")
+    local name path
     export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
     mkdir -p "$GPUAAS_GENERATED/$GPUAAS_SITE/maas"
-    sed -e "s/A\{40\}/$1/" -e "${2:-}" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
-    [ "$1" = "$(printf 'A%.0s' {1..40})" ] || run ! cmp -s "$path" "$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$SCRIPT.sh"
+    for name in "$SCRIPT" "$APPLY"; do
+        path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$name")
+        sed -e "s/A\{40\}/$1/" -e "${2:-}" "$path" >"$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$name.sh"
+        run ! cmp -s "$path" "$GPUAAS_GENERATED/$GPUAAS_SITE/maas/$name.sh"
+    done
 }
 
 # not_installed DETAIL: WARN with that reason, what stands on racadm is SKIP, and nothing is left in /etc.
@@ -119,6 +123,7 @@ not_installed() {
     run_script "$SCRIPT"
     [ "$status" -eq 0 ] || fail "$output $stderr"
     assert_evidence racadm WARN "$1"
+    [[ $(evidence_field racadm remediation) == 'see that the machine reaches the repository and that hardware.racadm is right, '* ]]
     for check in bmc_lockdown bios_settings bios_pending; do
         assert_evidence "$check" SKIP 'stands on racadm, which is WARN'
     done
@@ -142,6 +147,19 @@ not_installed() {
     run_script "$SCRIPT"
     serve
     assert_evidence racadm PASS /opt/dell/srvadmin/bin/racadm
+}
+
+@test "the apply installs it as well, and without a way to get it refuses" {
+    kill "$(cat "$WEB/pid")"
+    run_script "$APPLY" --apply-bios=true
+    serve
+    [ "$status" -eq 1 ]
+    assert_evidence racadm FAIL 'racadm absent, and not installed: *cannot be fetched*'
+    [ "$(evidence_field racadm remediation)" = 'see that the machine reaches the repository and that hardware.racadm is right' ]
+    for check in bmc_lockdown bios_read job_queue; do assert_evidence "$check" SKIP 'stands on racadm, which is FAIL'; done
+    run_script "$APPLY" --apply-bios=true
+    assert_evidence racadm PASS '/opt/dell/srvadmin/bin/racadm, installed now: srvadmin-idracadm8 *'
+    assert_evidence bios_read PASS
 }
 
 @test "a key with another fingerprint than the pinned one is refused" {
@@ -199,16 +217,4 @@ not_installed() {
     [ -e "$folder/libssl.so" ]
     [ -e "$folder/libcrypto.so" ]
     rm -f $made
-}
-
-@test "fail_unfit: only the exact text true fails an unfit machine" {
-    for words in '' --fail-unfit=false --fail-unfit=True --fail-unfit=; do
-        run_script "$SCRIPT" $words
-        [ "$status" -eq 0 ] || fail "$words"
-    done
-    [ "$(evidence_field summary status)" = FAIL ]
-    run_script "$SCRIPT" --fail-unfit=true
-    [ "$status" -eq 1 ]
-    [[ $stderr == *'not fit for slices'* ]]
-    grep -qx '  verdict: "FAIL"' "$RESULT_PATH"
 }

@@ -23,6 +23,7 @@ teardown() {
 }
 
 preflight() {
+    rm -f "${RESULT_PATH:-}"
     run_script "$SCRIPT"
     [ "$status" -eq 0 ] || fail "exit status $status: $stderr"
 }
@@ -36,6 +37,7 @@ only_fails() {
     [ "$(evidence_summary failures)" -eq 1 ]
     grep -qx 'status: degraded' "$RESULT_PATH"
     grep -qx '  verdict: "FAIL"' "$RESULT_PATH"
+    grep -qx '  failures: "1"' "$RESULT_PATH"
 }
 
 # only_warns CHECK: nothing is FAIL, only this check is WARN, and the verdict is WARN.
@@ -46,6 +48,8 @@ only_warns() {
     [ "$(evidence_field summary status)" = WARN ]
     [ "$(evidence_summary warnings)" -eq 1 ]
     grep -qx 'status: degraded' "$RESULT_PATH"
+    grep -qx '  verdict: "WARN"' "$RESULT_PATH"
+    grep -qx '  warnings: "1"' "$RESULT_PATH"
 }
 
 # result KEY: a value of the YAML written for MAAS, as YAML reads it.
@@ -75,6 +79,32 @@ stands_on() {
     [ "$(result results.hardware_class)" = "$(evidence_field summary detail | sed 's/hardware class //')" ]
     for area in firmware kvm gpu bf3 fabric nvme; do [ "$(result results.$area)" = PASS ]; done
     [ "$(result results.iommu)" = SKIP ]
+}
+
+@test "the inventory: one line a device, with all that there is to know of it" {
+    preflight
+    while IFS= read -r line; do grep -qFx -- "$line" <<<"$output" || fail "no line: $line"; done <<'LINES'
+GPUAAS_SLICE_FIRMWARE status=INFO check=hardware_class detail=dell-xe9680l-lab
+GPUAAS_SLICE_FIRMWARE status=INFO check=bios_version detail=2.7.5
+GPUAAS_SLICE_FIRMWARE status=INFO check=hugepages detail=node1 page_size=2048kB count=0
+GPUAAS_SLICE_FIRMWARE status=INFO check=bios_attribute detail=LogicalProc current=Enabled pending='' wanted=Enabled
+GPUAAS_SLICE_GPU status=INFO check=gpu detail=0000:bb:00.0 id=10de:2335 numa=1 link_width=16/16 link_speed=32.0\ GT/s\ PCIe/32.0\ GT/s\ PCIe driver=none sriov_totalvfs=none sriov_numvfs=none
+GPUAAS_SLICE_GPU status=INFO check=nvswitch detail=0000:a3:00.0 id=10de:22a3 numa=1 link_width=2/2 link_speed=16.0\ GT/s\ PCIe/16.0\ GT/s\ PCIe driver=none sriov_totalvfs=none sriov_numvfs=none
+GPUAAS_SLICE_BF3 status=INFO check=bf3 detail=0000:bc:00.1 id=15b3:a2dc numa=1 link_width=16/16 link_speed=32.0\ GT/s\ PCIe/32.0\ GT/s\ PCIe driver=mlx5_core sriov_totalvfs=16 sriov_numvfs=0
+GPUAAS_SLICE_FABRIC status=INFO check=fabric detail=0000:18:00.0 id=15b3:1021 numa=0 link_width=16/16 link_speed=32.0\ GT/s\ PCIe/32.0\ GT/s\ PCIe driver=mlx5_core sriov_totalvfs=8 sriov_numvfs=0
+GPUAAS_SLICE_NVME status=INFO check=device detail=/dev/disk/by-id/nvme-eui.00000000000000010000000000b055f1 kernel_name=nvme4n1 serial=EXAMPLEBOSS01 model=Dell\ BOSS-N1 bytes=480036847616 pci=0000:01:00.0 numa=0 partitions=nvme4n1p1,nvme4n1p2 mounts=none holders=none signatures=nvme4n1:dos
+GPUAAS_SLICE_NVME status=INFO check=device detail=/dev/disk/by-id/nvme-eui.000000000000000100a075244a103483 kernel_name=nvme8n1 serial=EXAMPLE0008 model=Example\ Data\ NVMe\ 3.84TB bytes=3840755982336 pci=0000:68:00.0 numa=1 partitions=none mounts=none holders=none signatures=none
+LINES
+    for kind in gpu:8 nvswitch:4 bf3:2 fabric:12 device:9 hugepages:4 bios_attribute:3; do
+        [ "$(grep -c " status=INFO check=${kind%:*} " <<<"$output")" -eq "${kind#*:}" ] || fail "$kind: $output"
+    done
+    echo 4 >"$BF3/current_link_width"
+    echo 4 >"$BF3/sriov_numvfs"
+    rm "$BF3/driver" "$GPU/numa_node"
+    preflight
+    grep -qF ' check=bf3 detail=0000:bc:00.0 id=15b3:a2dc numa=1 link_width=4/16 ' <<<"$output"
+    grep -qF ' check=gpu detail=0000:1b:00.0 id=10de:2335 numa=unknown ' <<<"$output"
+    grep -F ' check=bf3 detail=0000:bc:00.0 ' <<<"$output" | grep -qF ' driver=none sriov_totalvfs=16 sriov_numvfs=4'
 }
 
 @test "the YAML holds every evidence line as it was printed" {
@@ -183,15 +213,18 @@ only_warns_both() {
     sed 's/GenuineIntel/SomeoneElse/' /gpuaas/host/proc/cpuinfo >/proc/cpuinfo
     preflight
     only_fails cpu_vendor
+    assert_evidence cpu_vendor FAIL '*, but class dell-xe9680l-lab has intel'
 }
 
 @test "smt: off is FAIL, unknown is WARN" {
     echo 0 >/sys/devices/system/cpu/smt/active
     preflight
     only_fails smt
+    assert_evidence smt FAIL 'sibling threads are off (smt/control: on)'
     rm /sys/devices/system/cpu/smt/active
     preflight
     only_warns smt
+    assert_evidence smt WARN 'this kernel does not say *'
 }
 
 @test "kernel_log: a line about firmware is FAIL, a log that cannot be read is WARN" {
@@ -403,12 +436,17 @@ Sriov|BIOS.Devices|Enabled|Enabled|
     echo -1 >"$GPU/numa_node"
     preflight
     only_fails gpu_numa
+    assert_evidence gpu_numa FAIL 'no NUMA node: 0000:1b:00.0'
+    rm "$GPU/numa_node"
+    preflight
+    only_fails gpu_numa
 }
 
 @test "nvswitch_count: one missing is FAIL" {
     rm /sys/bus/pci/devices/0000:a0:00.0
     preflight
     only_fails nvswitch_count
+    assert_evidence nvswitch_count FAIL '3 of 4 NVSwitches with ID 10de:22a3: 0000:*'
 }
 
 @test "bf3_count: a missing function is FAIL, and link and SR-IOV stand on it" {
@@ -423,13 +461,19 @@ Sriov|BIOS.Devices|Enabled|Enabled|
 @test "bf3_link: fewer lanes is FAIL" {
     echo 4 >"$BF3/current_link_width"
     preflight
-    assert_evidence bf3_link FAIL
+    assert_evidence bf3_link FAIL 'fewer lanes than the device has: 0000:bc:00.0'
 }
 
 @test "bf3_sriov: no virtual functions offered is FAIL" {
     echo 0 >"$BF3/sriov_totalvfs"
     preflight
     only_fails bf3_sriov
+    assert_evidence bf3_sriov FAIL 'no virtual functions offered: 0000:bc:00.0'
+    for total in '' many; do
+        echo "$total" >"$BF3/sriov_totalvfs"
+        preflight
+        only_fails bf3_sriov
+    done
     rm "$BF3/sriov_totalvfs"
     preflight
     only_fails bf3_sriov
@@ -500,6 +544,7 @@ Sriov|BIOS.Devices|Enabled|Enabled|
     echo 'Something else' >/sys/block/nvme4n1/device/model
     preflight
     only_fails os_disk
+    assert_evidence os_disk FAIL 'no device is a Dell BOSS-N1'
     stands_on nvme_raw os_disk
     echo "$boss" >/sys/block/nvme4n1/device/model
     echo "$boss" >/sys/block/nvme1n1/device/model

@@ -7,14 +7,17 @@
 load helpers
 
 SCRIPT=gpuaas-slice-retire
-CHECKS='slots bindings units dnsmasq files nat isolation bridge forwarding boot initramfs masked fstab'
-ABSENT='no_slice_services no_slice_bridge no_isolation_chain no_slice_nat no_slice_dnsmasq no_vfio_binding no_slice_domains no_masked_units'
+CHECKS='slots bindings units dnsmasq files nat isolation bridge functions ipoib tmfifo forwarding boot initramfs masked fstab'
+ABSENT='no_slice_services no_slice_bridge no_isolation_chain no_slice_nat no_slice_dnsmasq no_vfio_binding no_slice_domains no_masked_units
+    no_slice_functions no_slice_ipoib no_slice_tmfifo'
 RULE='-A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE'
 CHAIN=GPUAAS-SLICE-ISOLATION
 PCI=/sys/bus/pci
 DEVICE=0000:1b:00.0
 VIRSH=/run/gpuaas-lab/virsh
 RETIRED=/var/lib/gpuaas/retired
+PORT=$PCI/devices/0000:bc:00.0
+NETPLAN=/etc/netplan/60-ipoib.yaml
 MARKER='#gpuaas-slice-storage-disabled '
 
 setup_file() {
@@ -61,6 +64,7 @@ slice_mode() {
     rm -rf "$RETIRED" "${VIRSH:?}"/*
     mkdir -p /etc/udev/rules.d /var/lib/gpuaas
     : >/etc/udev/rules.d/70-gpuaas-vfio.rules
+    echo '{}' >/var/lib/gpuaas/fabric-vfs.json
     printf 'dhcp-host=02:00:00:00:00:05,10.100.0.50\n' >/etc/dnsmasq.d/gpuaas-gpuaas-slice-x.conf
     # the binding, and the script that takes it back
     mkdir -p "$PCI/drivers/vfio-pci"
@@ -93,6 +97,17 @@ STANDIN
     iptables -w -t nat -A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE
     iptables -w -t nat -A POSTROUTING -s 10.100.0.0/24 -j MASQUERADE
     echo 1 >/proc/sys/net/ipv4/ip_forward
+    # virtual functions, IPoIB and RShim
+    functions_there
+    cp -R "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/." /
+    chmod 600 "$NETPLAN"
+    netplan generate
+    for name in ibp15s0 tmfifo_net0; do
+        [ -e "/sys/class/net/$name" ] || ip link add "$name" type veth peer name "x$name"
+        ip link set "$name" up
+    done
+    ip address replace 10.178.0.11/16 dev ibp15s0
+    ip address replace 192.168.100.1/30 dev tmfifo_net0
     # boot
     printf 'GRUB_CMDLINE_LINUX="quiet"\n' >/etc/default/grub
     update-grub
@@ -103,13 +118,74 @@ STANDIN
         "${MARKER}UUID=99999999-2222-3333-4444-555555555555 /share2 ext4 defaults 0 2" 'tmpfs /mnt tmpfs noauto 0 0' >>/etc/fstab
 }
 
+# functions_there: two virtual functions of one port, as the kernel shows them.
+functions_there() {
+    local index
+    for index in 0 1; do
+        rm -rf "$PCI/vf/0000:be:00.$index"
+        mkdir -p "$PCI/vf/0000:be:00.$index" "$PCI/drivers/mlx5_core"
+        echo 0x15b3 >"$PCI/vf/0000:be:00.$index/vendor"
+        echo 0x020000 >"$PCI/vf/0000:be:00.$index/class"
+        ln -sfn ../../drivers/mlx5_core "$PCI/vf/0000:be:00.$index/driver"
+        mkdir "$PCI/vf/0000:be:00.$index/net"
+        : >"$PCI/vf/0000:be:00.$index/net/vf$index"
+        ln -sfn "../vf/0000:be:00.$index" "$PCI/devices/0000:be:00.$index"
+        ln -sfn "../0000:be:00.$index" "$PORT/virtfn$index"
+        [ -e "/sys/class/net/vf$index" ] || ip link add "vf$index" type veth peer name "xvf$index"
+        ip address flush dev "vf$index"
+    done
+    echo 2 >"$PORT/sriov_numvfs"
+}
+
+# card: takes the virtual functions away some time after their number was set to 0.
+card() {
+    local count
+    while :; do
+        read -r count <"$PORT/sriov_numvfs" || continue
+        if [ "$count" = 0 ] && [ -L "$PORT/virtfn0" ]; then
+            sleep 0.2
+            rm "$PORT"/virtfn* "$PCI"/devices/0000:be:00.*
+        fi
+        sleep 0.05
+    done
+}
+
+# talk ADDRESS: an established connection of the host's address, until the test ends.
+talk() {
+    python3 -c 'import socket, sys, time
+server = socket.create_server((sys.argv[1], 0))
+client = socket.create_connection(server.getsockname(), source_address=(sys.argv[1], 0))
+accepted = server.accept()
+print("ready", flush=True)
+time.sleep(60)' "$1" >"$BATS_TEST_TMPDIR/talk" 3>&- &
+    holder=$!
+    until grep -q ready "$BATS_TEST_TMPDIR/talk"; do sleep 0.02; done
+}
+
+# with_setting NAME VALUE: the script as it is rendered for another value of a setting.
+with_setting() {
+    local path
+    path=$(script_path "$SCRIPT")
+    mkdir -p "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE"
+    sed "s#^readonly $1=.*#readonly $1='$2'#" "$path" >"$BATS_TEST_TMPDIR/new"
+    mv "$BATS_TEST_TMPDIR/new" "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE/$SCRIPT"
+    export GPUAAS_GENERATED=$BATS_TEST_TMPDIR/generated
+}
+
 setup() {
     slice_mode
+    card 3>&- &
+    card_pid=$!
 }
 
 teardown() {
+    kill "$card_pid" 2>/dev/null || true
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
-    for name in systemctl iptables ip6tables ovs-vsctl sysctl mv cp sync; do rm -f "/usr/local/bin/$name"; done
+    ! mountpoint -q "$PORT/sriov_numvfs" || umount "$PORT/sriov_numvfs"
+    ip route delete default dev ibp15s0 2>/dev/null || true
+    ip link delete other0 2>/dev/null || true
+    rm -f /etc/netplan/70-other.yaml /dev/infiniband/uverbs3
+    for name in systemctl iptables ip6tables ovs-vsctl sysctl mv cp sync ip ss networkctl; do rm -f "/usr/local/bin/$name"; done
     rm -rf /etc/sysctl.d/99-other.conf /etc/fstab.gpuaas* /dev/vfio "$RETIRED"
     [ -x /usr/local/bin/update-grub ] || chmod 755 /usr/local/bin/update-grub
     systemctl start openvswitch-switch.service
@@ -125,6 +201,9 @@ state() {
         /usr/local/sbin /var/lib/gpuaas | sort
     systemctl show -p LoadState,ActiveState,UnitFileState nvidia-persistenced.service gpuaas-slice-network-repair.timer dnsmasq.service
     readlink "$PCI/devices/$DEVICE/driver" || :
+    cat "$PORT/sriov_numvfs"
+    ip -o address show | grep -e ibp15s0 -e tmfifo_net0 | sed 's/valid_lft.*//; s/ tentative//'
+    ls /etc/netplan /run/systemd/network /etc/gpuaas
 }
 
 retire() {
@@ -147,12 +226,16 @@ shadow() {
     before=$(state)
     retire
     [ "$status" -eq 3 ] || fail "$output $stderr"
-    for check in bindings units dnsmasq files nat isolation bridge forwarding boot initramfs masked; do
+    for check in bindings units dnsmasq files nat isolation bridge functions ipoib tmfifo forwarding boot initramfs masked; do
         assert_evidence "$check" WARN 'dry run: would *'
     done
     [ "$(evidence_field nat remediation)" = 'run this again with --apply' ]
+    assert_evidence functions WARN 'dry run: would remove the virtual functions of 0000:bc:00.0'
+    assert_evidence ipoib WARN "*$NETPLAN; 10.178.0.11/16 on ibp15s0; /run/systemd/network/10-netplan-ibp15s0.network"
+    assert_evidence tmfifo WARN 'dry run: would take away 192.168.100.1/30 on tmfifo_net0'
     after=$(state)
     [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
+    shadow networkctl 'printf "%s\n" "$*" >/run/networkctl-calls'
     retire --apply
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in ${CHECKS% fstab} $ABSENT; do assert_evidence "$check" PASS; done
@@ -168,9 +251,14 @@ shadow() {
     [ "$(systemctl show -p LoadState --value nvidia-persistenced.service)" = loaded ]
     [ "$(cat /boot/grub/grub.cfg)" = $'\tlinux /vmlinuz root=x quiet' ]
     [ ! -e "$PCI/devices/$DEVICE/driver" ]
+    [ "$(cat "$PORT/sriov_numvfs")" = 0 ] && [ ! -L "$PORT/virtfn0" ]
+    [ -z "$(ip -4 -o address show dev ibp15s0)$(ip -4 -o address show dev tmfifo_net0)" ]
+    [ -z "$(find /etc/netplan /run/systemd/network -name '*ipoib*' -o -name '*ibp15s0*')" ]
+    [ "$(cat /run/networkctl-calls)" = reload ]
+    [ ! -e /etc/gpuaas/dpu-plan.sh ]
     # nothing is thrown away
     for name in 'etc%default%grub.d%90-gpuaas.cfg' 'etc%dnsmasq.d%gpuaas-gpuaas-slice-x.conf' 'etc%systemd%system%gpuaas-slice-network-baseline.service' \
-        'var%lib%gpuaas%masked-units'; do
+        'var%lib%gpuaas%masked-units' 'etc%netplan%60-ipoib.yaml' 'etc%gpuaas%dpu-plan.sh' 'var%lib%gpuaas%fabric-vfs.json'; do
         [ -n "$(find "$RETIRED" -name "$name.*")" ] || fail "$name is not kept"
     done
     grep -q "^$MARKER.*/share1" /etc/fstab
@@ -193,7 +281,7 @@ shadow() {
     retire --apply
     [ "$(evidence_field slots detail)" = "domain somebody's runs" ]
     [ "$status" -eq 1 ]
-    for check in bindings units dnsmasq files nat isolation isolation_ipv6 bridge masked fstab; do assert_evidence "$check" SKIP 'stands on *'; done
+    for check in bindings units dnsmasq files nat isolation isolation_ipv6 bridge functions ipoib tmfifo masked fstab; do assert_evidence "$check" SKIP 'stands on *'; done
     mv "$VIRSH/running-somebody's" "$VIRSH/off-gpuaas-slice-7"
     retire --apply
     assert_evidence slots FAIL 'domain gpuaas-slice-7 is defined'
@@ -236,7 +324,7 @@ shadow() {
     shadow mv 'case "$*" in *network-baseline.service*) exit 1 ;; esac'
     retire --apply
     assert_evidence units FAIL 'still there: /etc/systemd/system/gpuaas-slice-network-baseline.service*'
-    for check in dnsmasq files nat isolation bridge; do assert_evidence "$check" SKIP 'stands on units*'; done
+    for check in dnsmasq files nat isolation bridge functions tmfifo; do assert_evidence "$check" SKIP 'stands on units*'; done
     [ -e /etc/sysctl.d/60-gpuaas-slice.conf ]
 }
 
@@ -255,7 +343,11 @@ only_fail() {
 }
 
 @test "what stays as it was is FAIL, each by itself: a file, a rule, a bridge, a value, a menu, an image, a mask, an entry" {
-    shadow mv 'case "$*" in *gpuaas-slice-x.conf* | */etc/fstab) exit 1 ;; esac'
+    shadow mv 'case "$*" in *gpuaas-slice-x.conf* | */etc/fstab | *60-ipoib.yaml*) exit 1 ;; esac'
+    shadow ip 'case "$*" in *"address del"*tmfifo*) exit 0 ;; esac'
+    with_setting VF_WAIT 1
+    mount --bind "$PORT/sriov_numvfs" "$PORT/sriov_numvfs"
+    mount -o remount,bind,ro "$PORT/sriov_numvfs"
     shadow iptables 'case "$*" in *" -D POSTROUTING "*) exit 0 ;; esac'
     shadow ip6tables 'case "$*" in *" -D FORWARD"*) exit 0 ;; esac'
     shadow ovs-vsctl 'case "$*" in *del-br*) exit 0 ;; esac'
@@ -267,18 +359,23 @@ only_fail() {
     retire --apply --restore-fstab
     printf '#!/bin/sh\ncat "$1"\n' >/usr/local/bin/lsinitramfs
     chmod 755 /usr/local/bin/update-grub
-    only_fail dnsmasq nat isolation_ipv6 bridge forwarding boot initramfs masked fstab
+    only_fail dnsmasq nat isolation_ipv6 bridge functions ipoib tmfifo forwarding boot initramfs masked fstab
     for check in slots bindings units files isolation; do assert_evidence "$check" PASS; done
     assert_evidence dnsmasq FAIL 'still there: /etc/dnsmasq.d/gpuaas-gpuaas-slice-x.conf'
     assert_evidence nat FAIL '*stands 2 times'
     assert_evidence isolation_ipv6 FAIL 'still there: *-A FORWARD *'
     assert_evidence bridge FAIL 'ovsbr0 is still there (in the database: yes)'
+    assert_evidence functions FAIL 'virtual functions are still there: 0000:bc:00.0 has 2, 2 are there'
+    assert_evidence ipoib FAIL "still there: $NETPLAN; /run/systemd/network/10-netplan-ibp15s0.network"
+    assert_evidence tmfifo FAIL 'still there: 192.168.100.1/30 on tmfifo_net0'
     assert_evidence forwarding FAIL 'net.ipv4.ip_forward is 1'
     assert_evidence boot FAIL 'the boot menu still passes: *iommu=pt*'
     assert_evidence initramfs FAIL '*still holds files*'
     assert_evidence masked FAIL 'still masked: nvidia-persistenced.service'
     assert_evidence fstab FAIL 'still disabled: UUID=11111111-2222-3333-4444-555555555555 at /share1'
-    for check in no_slice_bridge no_slice_nat no_slice_dnsmasq no_masked_units; do assert_evidence "$check" FAIL; done
+    for check in no_slice_bridge no_slice_nat no_slice_dnsmasq no_masked_units no_slice_functions no_slice_ipoib no_slice_tmfifo; do
+        assert_evidence "$check" FAIL
+    done
     [ "$(cat /etc/fstab)" = "$before" ]
     [ ! -e /etc/fstab.gpuaas-new ]
 }
@@ -300,6 +397,123 @@ only_fail() {
     retire --apply
     only_fail nat isolation
     assert_evidence initramfs WARN '*cannot be read*'
+}
+
+# prints CODE TEXT: a function of the script prints this, one line.
+prints() {
+    run_functions "$SCRIPT" "$1 | one_line"
+    # shellcheck disable=SC2053 # a glob
+    [[ $output == $2 ]] || fail "$1: '$output' does not fit '$2': $stderr"
+}
+
+@test "functions: one that is in use keeps them all, each reason named: another driver, an address, a bridge, a namespace, a process" {
+    ip address add 203.0.113.7/24 dev vf0
+    retire --apply
+    [ "$(failures)" = 'functions no_slice_functions ' ] || fail "$output"
+    assert_evidence functions FAIL 'virtual functions are in use: 0000:be:00.0 (vf0) has 203.0.113.7/24'
+    [ -n "$(evidence_field functions remediation)" ]
+    assert_evidence no_slice_functions FAIL 'virtual functions: 0000:bc:00.0 has 2'
+    [ "$(cat "$PORT/sriov_numvfs")" = 2 ]
+    functions_there
+    prints functions_in_use ''
+    ln -sfn ../../drivers/pci-stub "$PCI/vf/0000:be:00.1/driver"
+    prints functions_in_use '0000:be:00.1 belongs to pci-stub'
+    functions_there
+    ip link add other0 type bridge
+    ip link set vf1 master other0
+    prints functions_in_use '0000:be:00.1 (vf1) belongs to other0'
+    ip link set vf1 nomaster
+    rm "$PCI/vf/0000:be:00.0/net/vf0"
+    prints functions_in_use '0000:be:00.0 has its interface in a network namespace of its own'
+    echo 0x020700 >"$PCI/vf/0000:be:00.0/class"
+    prints functions_in_use ''
+    mkdir -p /dev/infiniband "$PCI/vf/0000:be:00.0/infiniband_verbs"
+    : >"$PCI/vf/0000:be:00.0/infiniband_verbs/uverbs3"
+    : >/dev/infiniband/uverbs3
+    sleep 60 </dev/infiniband/uverbs3 3>&- &
+    holder=$!
+    sleep 0.1
+    prints functions_in_use "0000:be:00.0 is held by $holder (sleep)"
+    kill "$holder"
+    functions_there
+    shadow ip 'case "$*" in *"dev vf0 "*) exit 1 ;; esac'
+    prints functions_in_use '0000:be:00.0 (vf0) has unknown'
+}
+
+@test "functions: those that the kernel goes on showing are FAIL" {
+    kill "$card_pid"
+    with_setting VF_WAIT 1
+    retire --apply
+    [ "$(failures)" = 'functions ' ] || fail "$output"
+    assert_evidence functions FAIL 'virtual functions are still there: 0000:bc:00.0 has 0, 2 are there'
+}
+
+@test "ipoib, tmfifo: an address that is in use stays, and its file: a connection, the default route, no answer" {
+    talk 10.178.0.11
+    holders=$holder
+    talk 192.168.100.1
+    retire --apply
+    kill "$holder" "$holders"
+    [ "$(failures)" = 'ipoib tmfifo no_slice_ipoib no_slice_tmfifo ' ] || fail "$output"
+    assert_evidence ipoib FAIL 'the fabric address is in use: 10.178.0.11 talks with 10.178.0.11:*'
+    assert_evidence tmfifo FAIL 'the RShim address is in use: 192.168.100.1 talks with 192.168.100.1:*'
+    assert_evidence no_slice_ipoib FAIL "$NETPLAN is of profile slice-vm"
+    assert_evidence no_slice_tmfifo FAIL 'tmfifo_net0 has 192.168.100.1/30'
+    for check in ipoib tmfifo; do [ -n "$(evidence_field "$check" remediation)" ]; done
+    [ -e "$NETPLAN" ]
+    [ -n "$(ip -4 -o address show dev ibp15s0)" ]
+    busy='ipoib_busy "$(ipoib_addresses "$NETPLAN_FILE")"'
+    ip route add default dev ibp15s0 metric 7
+    prints "$busy" 'the default route leaves by ibp15s0'
+    ip route delete default dev ibp15s0
+    prints "$busy" ''
+    shadow ss 'exit 1'
+    prints "$busy" '10.178.0.11 talks with unknown'
+    shadow ip 'case "$*" in *"show dev ibp15s0"*) exit 1 ;; esac'
+    prints 'carried "ibp15s0 10.178.0.11/16"' '10.178.0.11/16 on ibp15s0'
+}
+
+@test "ipoib, tmfifo: the file of somebody else or of profile baremetal, and an address that the host itself configures, stay" {
+    sed -i 's|profiles/slice-vm.yaml|profiles/baremetal.yaml|' "$NETPLAN"
+    printf 'network: {ethernets: {tmfifo_net0: {addresses: [192.168.100.1/30]}}}\n' >/etc/netplan/70-other.yaml
+    retire --apply
+    [ "$status" -eq 0 ] || fail "$output"
+    assert_evidence ipoib SKIP "$NETPLAN stays: it is that of profile baremetal"
+    assert_evidence tmfifo SKIP "the host's own network configuration sets*"
+    for check in no_slice_ipoib no_slice_tmfifo; do assert_evidence "$check" PASS; done
+    [ -n "$(ip -4 -o address show dev tmfifo_net0)" ]
+    sed -i 1d "$NETPLAN"
+    retire --apply
+    [ "$status" -eq 0 ] || fail "$output"
+    assert_evidence ipoib SKIP "$NETPLAN stays: it is not from gpuaas-gen"
+    [ -e "$NETPLAN" ]
+    [ -n "$(ip -4 -o address show dev ibp15s0)" ]
+    rm "$NETPLAN" /etc/netplan/70-other.yaml
+    netplan generate
+    ip address add 192.168.101.1/30 dev ibp15s0
+    with_setting TMFIFO_MORE 'ibp15s0|192.168.101.1/30'
+    retire
+    ip address delete 192.168.101.1/30 dev ibp15s0
+    assert_evidence ipoib PASS "there is no $NETPLAN"
+    assert_evidence tmfifo WARN 'dry run: would take away 192.168.100.1/30 on tmfifo_net0; 192.168.101.1/30 on ibp15s0'
+}
+
+@test "ipoib: what a run that was cut off left is taken away by the next; what another netplan file asks for stays" {
+    retire --apply
+    [ "$status" -eq 0 ] || fail "$output"
+    ip address add 10.178.0.11/16 dev ibp15s0
+    : >/run/systemd/network/10-netplan-ibp15s0.network
+    shadow ip 'case "$*" in *"address del"*) exit 0 ;; esac'
+    retire --apply
+    assert_evidence ipoib FAIL 'still there: 10.178.0.11/16 on ibp15s0'
+    rm /usr/local/bin/ip
+    retire --apply
+    assert_evidence ipoib PASS
+    [ -z "$(ip -4 -o address show dev ibp15s0)" ]
+    ip address add 10.178.0.11/16 dev ibp15s0
+    printf 'network: {ethernets: {ibp15s0: {addresses: [10.178.0.11/16]}}}\n' >/etc/netplan/70-other.yaml
+    retire
+    assert_evidence ipoib PASS
 }
 
 @test "dnsmasq: with files of somebody else it is restarted, not stopped" {

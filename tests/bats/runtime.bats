@@ -17,7 +17,13 @@ domains() {
 #!/bin/sh
 [ ! -e /run/virsh/broken ] || { echo 'error: failed to connect' >&2; exit 1; }
 case $* in
-*'list --name --all') cat /run/virsh/on /run/virsh/off; echo ;;
+*'list --name --all')
+    if [ -e /run/virsh/answers ]; then
+        read -r left </run/virsh/answers
+        [ "$left" -gt 0 ] || exit 1
+        echo 0 >/run/virsh/answers
+    fi
+    cat /run/virsh/on /run/virsh/off; echo ;;
 *'list --name --inactive') [ ! -e /run/virsh/no-off ] || exit 1; cat /run/virsh/off; echo ;;
 *) exit 2 ;;
 esac
@@ -61,8 +67,14 @@ teardown() {
     systemctl disable --now $UNITS $FM 2>/dev/null || true
     for unit in $UNITS $FM; do rm -f "$UNIT_DIR/$unit"; done
     systemctl daemon-reload
-    rm -rf "$MASKED" /var/lib/libvirt /etc/dnsmasq.d/gpuaas-gpuaas-* /usr/local/bin/systemctl /dev/nvidia0 /usr/share/nvidia
+    rm -rf "$MASKED" /var/lib/libvirt /etc/dnsmasq.d/gpuaas-gpuaas-* /usr/local/bin/systemctl /usr/local/bin/flock /dev/nvidia0 /usr/share/nvidia
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
+}
+
+# stand_in COMMAND CODE: puts shell code before the real command.
+stand_in() {
+    printf '#!/bin/sh\n%s\nexec /usr/bin/%s "$@"\n' "$2" "$1" >"/usr/local/bin/$1"
+    chmod 755 "/usr/local/bin/$1"
 }
 
 prepare() {
@@ -96,7 +108,10 @@ state() {
     service nvidia-persistenced.service
     service "$FM"
     install -d -m 700 /var/lib/libvirt
+    rm -rf /var/lib/gpuaas
     all_right
+    [[ $stderr != *'nothing to do'* && $stderr != *warning:* ]] || fail "$stderr"
+    assert_evidence gpu_services PASS "masked and not running: $UNITS $FM"
     for check in gpu_services gpu_holders libvirt_folder image_folder libvirt memlock domains reservations; do
         assert_evidence "$check" PASS
     done
@@ -129,7 +144,9 @@ state() {
     before=$(state)
     prepare --dry-run
     [ "$status" -eq 3 ] || fail "$status $output $stderr"
-    for check in gpu_services libvirt_folder reservations; do assert_evidence "$check" WARN 'dry run: would *'; done
+    assert_evidence gpu_services WARN 'dry run: would mask and stop nvidia-persistenced.service(loaded,active) *'
+    assert_evidence libvirt_folder WARN 'dry run: would give /var/lib/libvirt mode 0755 (it is: missing)'
+    assert_evidence reservations WARN 'dry run: would remove reservations of unknown slices: /etc/dnsmasq.d/gpuaas-gpuaas-slice-gone.conf'
     [ "$(state)" = "$before" ]
     all_right
     prepare --dry-run
@@ -161,20 +178,42 @@ state() {
     [ "$(state)" = "$before" ]
 }
 
+@test "two runs at once: the second one waits, and changes nothing; a dry run need not wait" {
+    stand_in flock 'shift 2; exec /usr/bin/flock -w 1 "$@"'
+    exec 8>/run/gpuaas-slice-runtime-prepare.lock
+    /usr/bin/flock 8
+    before=$(state)
+    prepare
+    [ "$status" -eq 1 ]
+    [ -z "$output" ]
+    [[ $stderr == *'another run of this script has not ended'* ]]
+    [ "$(state)" = "$before" ]
+    prepare --dry-run
+    exec 8>&-
+    [ "$status" -eq 3 ] || fail "$output $stderr"
+}
+
 @test "gpu_services: a unit that cannot be masked is FAIL, and gpu_holders stands on it" {
     service nvidia-persistenced.service
-    printf '#!/bin/sh\ncase "$*" in "mask nvidia-persistenced.service") exit 1 ;; esac\nexec /usr/bin/systemctl "$@"\n' \
-        >/usr/local/bin/systemctl
-    chmod 755 /usr/local/bin/systemctl
+    stand_in systemctl 'case "$*" in "mask nvidia-persistenced.service") exit 1 ;; esac'
     prepare
     only_fails gpu_services gpu_holders
     assert_evidence gpu_services FAIL '*nvidia-persistenced.service(loaded,active)'
+    [[ $stderr == *'nvidia-persistenced.service could not be masked'* ]]
+    # nor one of which systemd does not say whether somebody else masked it
+    rm "$MASKED"
+    stand_in systemctl 'case "$*" in *LoadState*nvidia-persistenced.service) exit 1 ;; esac'
+    prepare
+    only_fails gpu_services gpu_holders
+    assert_evidence gpu_services FAIL '*nvidia-persistenced.service(unknown,active)'
+    [[ $stderr == *'nvidia-persistenced.service could not be masked'* ]]
+    [ ! -e "$MASKED" ]
+    [ "$(systemctl is-active nvidia-persistenced.service)" = active ]
 }
 
 @test "gpu_services: masked, but still running, is stopped; one that does not stop is FAIL" {
     service dcgm.service
-    printf '#!/bin/sh\ncase "$*" in "stop dcgm.service") exit 0 ;; esac\nexec /usr/bin/systemctl "$@"\n' >/usr/local/bin/systemctl
-    chmod 755 /usr/local/bin/systemctl
+    stand_in systemctl 'case "$*" in "stop dcgm.service") exit 0 ;; esac'
     prepare
     only_fails gpu_services gpu_holders
     assert_evidence gpu_services FAIL '*dcgm.service(masked,active)'
@@ -196,6 +235,7 @@ state() {
     prepare
     umount /var/lib/gpuaas
     only_fails gpu_services
+    [[ $stderr == *'cannot write beside'*'nvidia-persistenced.service could not be masked'* ]] || fail "$stderr"
     [ "$(systemctl show -p LoadState --value nvidia-persistenced.service)" != masked ]
 }
 
@@ -248,6 +288,13 @@ state() {
     prepare
     only_fails libvirt memlock domains reservations
     [ -e /etc/dnsmasq.d/gpuaas-gpuaas-slice-gone.conf ]
+    # it answers, and then no more
+    rm /run/virsh/broken
+    echo 1 >/run/virsh/answers
+    prepare
+    only_fails reservations
+    assert_evidence reservations FAIL 'libvirt does not answer'
+    [ -e /etc/dnsmasq.d/gpuaas-gpuaas-slice-gone.conf ]
 }
 
 @test "memlock: a daemon with a limit is restarted; one that keeps it is FAIL, and WARN where limits cannot be raised" {
@@ -258,11 +305,17 @@ state() {
     prepare --dry-run
     assert_evidence memlock WARN 'dry run: would restart libvirtd*'
     # the restart is real, and so is the limit that this container's systemd cannot lift
-    printf '#!/bin/sh\ncase "$*" in *try-restart*) : >/run/restarted; exit 0 ;; esac\nexec /usr/bin/systemctl "$@"\n' >/usr/local/bin/systemctl
-    chmod 755 /usr/local/bin/systemctl
+    stand_in systemctl 'case "$*" in *try-restart*) : >/run/restarted; exit 0 ;; esac'
     prepare
     [ -e /run/restarted ]
     only_fails memlock
+    assert_evidence memlock FAIL 'libvirtd may lock 8388608 bytes of memory'
+    stand_in systemctl 'case "$*" in *try-restart*) sed s/8388608/unlimited/g /run/limits >/run/limits.new; cat /run/limits.new >/run/limits; exit 0 ;; esac'
+    prepare
+    assert_evidence memlock PASS
+    [ "$(evidence_summary changes)" -eq 1 ]
+    limit 8388608
+    stand_in systemctl 'case "$*" in *try-restart*) : >/run/restarted; exit 0 ;; esac'
     sed 's/^CapEff:.*/CapEff:\t0000000000000000/' /run/status >/run/status.new
     cat /run/status.new >/run/status # in place: the mount follows the file, not its name
     rm /run/restarted
@@ -275,6 +328,14 @@ state() {
     systemctl daemon-reload
     prepare
     only_fails memlock
+    # delivered again, systemd has yet to read it; a daemon that is started on demand will have the limit of its unit
+    mv /run/gpuaas-memlock.conf /etc/systemd/system/libvirtd.service.d/
+    prepare
+    [ "$(systemctl show -p LimitMEMLOCK --value libvirtd.service)" = infinity ]
+    umount "/proc/$pid/limits"
+    systemctl stop libvirtd.service
+    prepare
+    assert_evidence memlock PASS
 }
 
 @test "domains: a shut-off slice is WARN; one that runs, or is no slice, is not; a list that does not come is FAIL" {
@@ -297,8 +358,12 @@ state() {
     echo gpuaas-slice-off >/run/virsh/off
     for name in on off gone young; do printf 'x\n' >/etc/dnsmasq.d/gpuaas-gpuaas-slice-$name.conf; done
     touch -d '2 hours ago' /etc/dnsmasq.d/gpuaas-gpuaas-slice-{on,off,gone}.conf
+    stand_in systemctl 'case "$*" in *try-restart\ dnsmasq.service) ls /etc/dnsmasq.d >/run/virsh/served; exit 1 ;; esac'
     prepare
     assert_evidence reservations PASS
+    # dnsmasq has them in memory, too
+    run ! grep gone /run/virsh/served
+    [[ $stderr == *'warning: failed, or took too long: timeout 120 systemctl try-restart dnsmasq.service'* ]]
     [ "$(cd /etc/dnsmasq.d && echo gpuaas-gpuaas-*)" = 'gpuaas-gpuaas-slice-off.conf gpuaas-gpuaas-slice-on.conf gpuaas-gpuaas-slice-young.conf' ]
     mv /etc/dnsmasq.d /etc/dnsmasq.away
     prepare
@@ -314,4 +379,6 @@ state() {
     prepare
     umount /etc/dnsmasq.d
     only_fails reservations
+    assert_evidence reservations FAIL 'still there: /etc/dnsmasq.d/gpuaas-gpuaas-slice-gone.conf'
+    [[ $stderr == *'failed, or took too long: rm -f /etc/dnsmasq.d/gpuaas-gpuaas-slice-gone.conf'* ]]
 }

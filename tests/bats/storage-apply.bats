@@ -90,9 +90,11 @@ stopped() {
     [ "$(find /var/log/gpuaas -name '*.txt')" = "$manifest" ]
     [ ! -e "$UNFINISHED" ]
     grep -q '^proven signatures absent, no partitions$' "$manifest"
-    grep -q "^fstab_backup /etc/fstab.gpuaas-slice-storage-backup-[0-9]*$" "$manifest"
-    for id in "$ID_ONE" "$ID_TWO" "$ID_THREE"; do
-        grep -q "^device $BY_ID/$id loop.* EXAMPLE000[0-2]$" "$manifest"
+    grep -q "^fstab_backup /etc/fstab.gpuaas-slice-storage-backup-[0-9]\{14\}$" "$manifest"
+    for disk in "$ONE $ID_ONE EXAMPLE0000" "$TWO $ID_TWO EXAMPLE0001" "$THREE $ID_THREE EXAMPLE0002"; do
+        read -r name id serial <<<"$disk"
+        numbers=$(cd "/sys/block/${name##*/}" && cat dev diskseq size | tr '\n' ' ')
+        grep -q "^device $BY_ID/$id ${name##*/} $numbers${id#nvme-} $serial$" "$manifest"
         grep -q "^done verified $BY_ID/$id$" "$manifest"
     done
     grep -q "^before ${ONE##*/}	${ONE##*/}p1:ext4$" "$manifest"

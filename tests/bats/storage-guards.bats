@@ -39,6 +39,14 @@ teardown() {
     transition --devices "$ID_ONE,$ID_TWO,$ID_THREE"
     [ "$status" -eq 3 ] || fail "$status $output $stderr"
     for check in $GUARDS; do assert_evidence "$check" PASS; done
+    [ -z "$stderr" ] || fail "$stderr"
+    assert_evidence present PASS "${ONE##*/} $BY_ID/$ID_ONE; ${TWO##*/} $BY_ID/$ID_TWO; ${THREE##*/} $BY_ID/$ID_THREE"
+    # each disk with what is on it, and one digest of all that
+    [ "$(sed -n 's/.* status=INFO check=disk detail=\(.*\) id=.*/\1/p' <<<"$output" | tr -d '\\')" = "\
+${ONE##*/}:gpt; ${ONE##*/}:PMBR; ${ONE##*/}p1:ext4
+${TWO##*/}:ext4
+''" ] || fail "$output"
+    [[ $(evidence_field plan detail) =~ ^[0-9a-f]{16}$ ]]
     assert_evidence wiped WARN "dry run: would WIPE ${ONE##*/} *$ID_ONE*$ID_TWO*$ID_THREE"
     assert_evidence signatures SKIP
     [ "$(evidence_summary failures)" -eq 0 ]
@@ -64,6 +72,7 @@ refuses_to_start() {
     refuses_to_start approved "'/dev/nvme0n1' is no stable identity; 'nvme0n1' is no stable identity; nvme-eui.99 is not approved*; \
 $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable identity" --apply \
         --devices "/dev/nvme0n1,nvme0n1,nvme-eui.99,$ID_ONE,$BY_ID/$ID_ONE,../loop1,LABEL=x"
+    [ "$(failures)" = approved ]
     refuses_to_start approved '*-part1 is not approved*' --apply --devices "$ID_ONE-part1"
     assert_evidence mounts SKIP 'stands on approved*'
 }
@@ -88,10 +97,17 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     mv "$folder/dm" "$folder/md"
     refused present "$ID_THREE leads to no whole disk"
     sysfs_plain "$THREE"
+    # a node of a device that does not exist
+    mknod /dev/alias b 259 1048575
+    ln -sf /dev/alias "$BY_ID/$ID_THREE"
+    refused present "$ID_THREE leads to no whole disk"
+    rm /dev/alias
+    # a disk whose own node is missing, then another device's
     mknod /dev/alias b $((0x$(stat -c %t "$THREE"))) $((0x$(stat -c %T "$THREE")))
     rm "$THREE"
+    transition
+    assert_evidence present FAIL "$ID_THREE leads to no whole disk; *"
     mknod "$THREE" b $((0x$(stat -c %t "$OTHER"))) $((0x$(stat -c %T "$OTHER")))
-    ln -sf /dev/alias "$BY_ID/$ID_THREE"
     transition
     udev_settle
     rm /dev/alias
@@ -137,7 +153,8 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     mkdir "$folder/device"
     echo '  EXCHANGED  ' >"$folder/device/serial"
     refused identity "* has serial 'EXCHANGED', approved is 'EXAMPLE0002'"
-    echo 'EXAMPLE0002 ' >"$folder/device/serial"
+    # one from the kernel, the other from udev
+    rm "$folder/device/serial"
     echo 'eui.0000000000000bad' >"$folder/wwid"
     refused identity "$ID_THREE leads to ${THREE##*/}, which says it is 'eui.0000000000000bad'"
     sysfs_plain "$THREE"
@@ -395,6 +412,8 @@ FSTAB
     head -c 2 /dev/zero | dd of="$TWO" bs=1 seek=510 conv=notrunc status=none
     [[ $(detail_of references) == *"/etc/crypttab:2 UUID=$UUID_TWO secret"* ]]
     [[ $(detail_of references) == *"/etc/systemd/system/mnt-else.mount:2 /dev/disk/by-uuid/$UUID_ONE"* ]]
+    rm /etc/crypttab
+    refused references "$ID_ONE (${ONE##*/}): /etc/systemd/system/mnt-else.mount:2 /dev/disk/by-uuid/$UUID_ONE -"
 }
 
 # domain STATE-NAME SOURCE...: a libvirt domain of these sources.
@@ -451,7 +470,7 @@ domain() {
     domain off-one "<source dev='/dev/null'/>"
     transition --devices "$ID_ONE"
     assert_evidence libvirt PASS
-    for answer in dumpxml --inactive pool-list; do
+    for answer in system?list dumpxml --inactive pool-list; do
         sed -i "4i case \"\$*\" in *$answer*) exit 1 ;; esac" /usr/local/bin/virsh
         refused libvirt 'libvirt cannot be asked*'
         storage_host
@@ -572,7 +591,7 @@ end_background() {
     printf 'started 20260101000000\ndevice %s/%s loop9\nplanned\ndone shares_disabled\n' "$BY_ID" "$ID_THREE" >"$UNFINISHED"
     transition --devices "$ID_ONE,$ID_THREE"
     assert_evidence earlier_run PASS 'the run of 20260101000000 was cut off and is continued; done were: *shares_disabled'
-    [[ $stderr == *'continuing the run of 20260101000000'* ]]
+    [[ $stderr == *'continuing the run of 20260101000000 that was cut off; done were: shares_disabled' ]]
 }
 
 # --- arguments and the host ------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ setup() {
     install -D -m 755 "$root/etc/initramfs-tools/hooks/gpuaas-vfio" /etc/initramfs-tools/hooks/gpuaas-vfio
     initramfs_standins
     mkdir -p "$PCI/drivers/nvidia" "$PCI/drivers/mlx5_core" "$PCI/drivers/vfio-pci" /boot
-    rm -f "$PCI/drivers_probe" "$RULES" /boot/initrd.img-* /run/update-initramfs-calls /run/modprobe-calls /run/kernel-refuses /run/no-vfio
+    rm -f "$PCI/drivers_probe" "$RULES" /boot/initr* /run/update-initramfs-calls /run/modprobe-calls /run/kernel-refuses /run/no-vfio
     mkdir -p "${RULES%/*}"
     mkfifo "$PCI/drivers_probe"
     for driver in nvidia mlx5_core vfio-pci; do ln -s ../../drivers_probe "$PCI/drivers/$driver/unbind"; done
@@ -85,8 +85,9 @@ teardown() {
     kill "$kernel_pid" 2>/dev/null || true
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     rm -rf /dev/vfio /dev/nvidia0
-    ip link delete guardian 2>/dev/null || true
-    rm -f /usr/local/bin/systemctl
+    for name in v4 local way; do ip link delete "lab-$name" 2>/dev/null || true; done
+    rm -f /usr/local/bin/systemctl /usr/local/bin/flock /usr/local/bin/dracut /usr/local/bin/lsinitrd
+    for path in /usr/bin/*.hidden /usr/sbin/*.hidden; do [ ! -e "$path" ] || mv "$path" "${path%.hidden}"; done
 }
 
 driver_of() {
@@ -110,6 +111,40 @@ bind() {
     run_script "$SCRIPT" "$@" 7>&-
 }
 
+# bind_where CODE: the same in a mount namespace of its own, after CODE.
+bind_where() {
+    local path shell_words
+    path=$(script_path "$SCRIPT")
+    _shell_words
+    run --separate-stderr timeout 60 unshare --mount bash -c "set -e; $1; exec \"\$@\"" bash "${shell_words[@]}" "$path" 7>&-
+    _keep_evidence "$SCRIPT"
+}
+
+# dracut_standins: a host of dracut in place of initramfs-tools. It reads what we install for it.
+dracut_standins() {
+    rm /usr/local/bin/update-initramfs /usr/local/bin/lsinitramfs /usr/local/bin/unmkinitramfs /boot/initrd.img-*
+    for path in /usr/sbin/update-initramfs /usr/bin/lsinitramfs /usr/bin/unmkinitramfs; do
+        [ ! -e "$path" ] || mv "$path" "$path.hidden"
+    done
+    cat >/usr/local/bin/dracut <<'STANDIN'
+#!/bin/bash
+set -eu
+[ "$*" = '--force --regenerate-all' ]
+source "$GPUAAS_CONF"
+mapfile -t found < <(for file in $install_optional_items; do [ ! -e "$file" ] || echo "${file#/}"; done)
+tar -C / -cf "/boot/initramfs-$(uname -r).img" --no-recursion etc "${found[@]}"
+STANDIN
+    cat >/usr/local/bin/lsinitrd <<'STANDIN'
+#!/bin/sh
+[ "$1" = -f ] || exec tar -tf "$1"
+tar -tf "$3" >/dev/null || exit 1
+tar -xOf "$3" "$2" 2>/dev/null || : # a file that is not there is no failure
+STANDIN
+    chmod 755 /usr/local/bin/dracut /usr/local/bin/lsinitrd
+    export GPUAAS_CONF=$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root/etc/dracut.conf.d/90-gpuaas-vfio.conf
+    dracut --force --regenerate-all
+}
+
 bound_ok() {
     bind
     [ "$status" -eq 0 ] || fail "$output $stderr"
@@ -129,6 +164,8 @@ only_fails() {
 @test "binds exactly the approved devices, and reads the driver link back" {
     bound_ok
     for check in $CHECKS; do assert_evidence "$check" PASS; done
+    assert_evidence bound PASS '16 devices: *'
+    [[ $stderr != *warning* ]] || fail "$stderr"
     for address in $GPUS $FABRIC; do
         [ "$(driver_of "$address")" = vfio-pci ] || fail "$address: $(driver_of "$address")"
         [ "$(cat "$PCI/devices/$address/driver_override")" = vfio-pci ]
@@ -143,11 +180,17 @@ only_fails() {
 @test "again: nothing to do, nothing changes" {
     bound_ok
     before=$(state)
-    bind
+    # also while guests have the devices
+    mkdir -p /dev/vfio "$BATS_TEST_TMPDIR/tmp"
+    : >/dev/vfio/10
+    sleep 60 3>&- 7>&- </dev/vfio/10 &
+    holder=$!
+    TMPDIR=$BATS_TEST_TMPDIR/tmp bind
     [ "$status" -eq 0 ]
     [[ $stderr == *'nothing to do'* ]]
     [ "$(evidence_summary changes)" -eq 0 ]
     [ "$(state)" = "$before" ]
+    run ! ls -A1q "$BATS_TEST_TMPDIR/tmp/"* 2>/dev/null
 }
 
 @test "--dry-run names every change, makes none, exits 3; where all is right 0" {
@@ -160,6 +203,22 @@ only_fails() {
     bound_ok
     bind --dry-run
     [ "$status" -eq 0 ]
+}
+
+@test "while another run is under way only a dry run looks" {
+    before=$(state)
+    printf '#!/bin/sh\n[ "$1" = -w ]\nexec /usr/bin/flock -n "$3"\n' >/usr/local/bin/flock # impatient
+    chmod 755 /usr/local/bin/flock
+    exec 8>/run/gpuaas-slice-vfio-bind.lock
+    flock -w 1 8
+    bind 8>&-
+    [ "$status" -eq 1 ]
+    [ -z "$output" ]
+    [[ $stderr == *'another run of this script'* ]]
+    bind --dry-run 8>&-
+    [ "$status" -eq 3 ]
+    exec 8>&-
+    [ "$(state)" = "$before" ]
 }
 
 @test "--help; an unknown argument; not root; commands missing, all at once" {
@@ -223,17 +282,16 @@ only_fails() {
     sed -i 's/0000:db:00.0|0000:da:00.0/0000:db:00.0|0000:01:00.0/' /etc/gpuaas/node.env
     sed -i "s/^GPUAAS_FABRIC_IDS=.*/GPUAAS_FABRIC_IDS='1b4b:2241/" /etc/gpuaas/node.env
     sed -i "s/^15b3:a2dc'/15b3:1021'/" /etc/gpuaas/node.env
-    bind
+    echo 0x020700 >"$PCI/devices/0000:01:00.0/class" # not by its kind
+    printf '25 1 0:50 / / rw - overlay overlay rw\n26 25 259:7 / /srv rw - ext4 /dev/nvme4n1p2 rw\n' >"$BATS_TEST_TMPDIR/mountinfo"
+    printf 'Filename\tType\tSize\tUsed\tPriority\n/dev/nvme4n1p1 partition 1 0 -2\n' >/proc/swaps
+    bind_where "mount --bind $BATS_TEST_TMPDIR/mountinfo /proc/1/mountinfo
+        mount -t tmpfs tmpfs /sys/dev/block && ln -s /sys/block/nvme4n1/nvme4n1p2 /sys/dev/block/259:7
+        mount -t tmpfs tmpfs /sys/class/block && ln -s /sys/block/nvme4n1 /sys/block/nvme4n1/nvme4n1p1 /sys/class/block/"
     only_fails host_devices driver bound rule
-    assert_evidence host_devices FAIL '0000:01:00.0 *carries the OS disk*'
-    # by the swap alone
-    sed -i "s/^GPUAAS_OS_DISK=.*/GPUAAS_OS_DISK=''/" /etc/gpuaas/node.env
-    echo 0x020700 >"$PCI/devices/0000:01:00.0/class"
-    printf 'Filename\tType\tSize\tUsed\tPriority\n/dev/nvme4n1 partition 1 0 -2\n' >/proc/swaps
-    bind
-    only_fails host_devices bound
-    assert_evidence host_devices FAIL '0000:01:00.0 carries swap'
+    assert_evidence host_devices FAIL '0000:01:00.0 carries /srv; 0000:01:00.0 carries swap; 0000:01:00.0 carries the OS disk'
     printf 'Filename\tType\tSize\tUsed\tPriority\n' >/proc/swaps
+    sed -i "s/^GPUAAS_OS_DISK=.*/GPUAAS_OS_DISK=''/" /etc/gpuaas/node.env
     bind
     assert_evidence host_devices PASS
 }
@@ -278,44 +336,64 @@ only_fails() {
 }
 
 @test "host_devices: the function behind an interface with an address, behind a bridge, behind the uplink" {
-    mkdir -p "$BATS_TEST_TMPDIR/net"
-    cp -RP /sys/class/net/. "$BATS_TEST_TMPDIR/net/" 2>/dev/null || true
-    ip link add guardian type veth peer name guardian-peer
-    ip address add 10.178.0.99/16 dev guardian
-    shadow_net() {
-        mount -t tmpfs tmpfs /sys/class/net
-        mkdir -p /sys/class/net/guardian
-        ln -s "../../../bus/pci/devices/0000:1a:00.0" /sys/class/net/guardian/device
+    ip link add lab-v4 type veth peer name lab-v6
+    ip link add lab-local type veth peer name lab-above
+    ip link add lab-way type veth peer name lab-vf
+    ip address add 10.178.0.99/16 dev lab-v4
+    ip address add fd00::99/64 dev lab-v6 nodad
+    ip address add 169.254.3.1/16 scope link dev lab-local
+    ip address add 10.178.0.98/32 dev lab-above
+    ip address add 10.178.0.97/32 dev lab-vf
+    ip link set lab-way up
+    ip route add default dev lab-way metric 4000
+    device() {
+        mkdir -p "/sys/class/net/$1"
+        ln -s "../../../bus/pci/devices/$2" "/sys/class/net/$1/device"
     }
-    shadow_net
-    bind
-    umount /sys/class/net
-    only_fails host_devices bound
-    assert_evidence host_devices FAIL "0000:1a:00.0 carries the host's addresses (guardian)"
-    # the address on a bond or bridge above it
     mount -t tmpfs tmpfs /sys/class/net
-    mkdir -p /sys/class/net/guardian/lower_ib0 /sys/class/net/ib0
-    ln -s "../../../bus/pci/devices/0000:1a:00.0" /sys/class/net/ib0/device
+    device lab-v4 0000:1a:00.0
+    device lab-v6 0000:3a:00.0
+    device lab-local 0000:4b:00.0
+    # the address is on a bond or bridge above it
+    mkdir -p /sys/class/net/lab-above/lower_ib0
+    device ib0 0000:5c:00.0
+    device lab-way 0000:9a:00.0
+    # a virtual function: its physical one is needed
+    mkdir "$PCI/devices/0000:ba:00.4"
+    ln -s ../0000:ba:00.0 "$PCI/devices/0000:ba:00.4/physfn"
+    device lab-vf 0000:ba:00.4
     bind
     umount /sys/class/net
     only_fails host_devices bound
-    ip address flush dev guardian
+    wanted="0000:5c:00.0 carries the host's addresses (lab-above); 0000:4b:00.0 carries the host's addresses (lab-local)"
+    wanted="$wanted; 0000:1a:00.0 carries the host's addresses (lab-v4); 0000:3a:00.0 carries the host's addresses (lab-v6)"
+    wanted="$wanted; 0000:ba:00.0 carries the host's addresses (lab-vf); 0000:9a:00.0 carries the default route (lab-way)"
+    assert_evidence host_devices FAIL "$wanted"
+    for name in v4 local way; do ip link delete "lab-$name"; done
     # the declared uplink and fabric interface, whether up or not
     mount -t tmpfs tmpfs /sys/class/net
-    mkdir -p /sys/class/net/uplink0 /sys/class/net/ibp15s0
-    ln -s "../../../bus/pci/devices/0000:3a:00.0" /sys/class/net/uplink0/device
-    ln -s "../../../bus/pci/devices/0000:4b:00.0" /sys/class/net/ibp15s0/device
+    device uplink0 0000:3a:00.0
+    device ibp15s0 0000:4b:00.0
     bind
     umount /sys/class/net
     only_fails host_devices bound
     assert_evidence host_devices FAIL '0000:3a:00.0 is the uplink*0000:4b:00.0 carries the host*'
 }
 
-@test "host_devices: md and LVM are followed down to the disk" {
+@test "host_devices: md, LVM and the paths of an NVMe namespace are followed down to the disk" {
     mkdir -p "$BATS_TEST_TMPDIR/md0/slaves"
     ln -s /sys/block/nvme4n1 "$BATS_TEST_TMPDIR/md0/slaves/nvme4n1"
     run_functions "$SCRIPT" 'hostuse_block "$1" "carries /"' "$BATS_TEST_TMPDIR/md0"
     [[ $output == *'0000:01:00.0 carries /'* ]]
+    # a namespace with several paths belongs to a subsystem, which has the controllers; and so does its partition
+    mkdir -p "$BATS_TEST_TMPDIR/subsystem/nvme9n1/nvme9n1p1" "$PCI/devices/0000:18:00.0/nvme/nvme9"
+    echo 0000:18:00.0 >"$PCI/devices/0000:18:00.0/nvme/nvme9/address"
+    ln -s "$PCI/devices/0000:18:00.0/nvme/nvme9" "$BATS_TEST_TMPDIR/subsystem/nvme9"
+    ln -s .. "$BATS_TEST_TMPDIR/subsystem/nvme9n1/device"
+    for path in nvme9n1 nvme9n1/nvme9n1p1; do
+        run_functions "$SCRIPT" 'hostuse_block "$1" "carries /"' "$BATS_TEST_TMPDIR/subsystem/$path"
+        [[ $output == *'0000:18:00.0 carries /'* ]] || fail "$path: $output $stderr"
+    done
 }
 
 @test "iommu_groups: a device without one is FAIL; an unapproved endpoint is FAIL; a bridge in it is left alone" {
@@ -373,12 +451,20 @@ only_fails() {
 
 @test "bound: a device that the kernel does not give to vfio-pci is FAIL, though all writes succeeded" {
     echo 0000:4c:00.0 >/run/kernel-refuses
+    # and writes that the kernel refuses: the override of one, the way out of another one's driver
+    rm "$PCI/devices/0000:3b:00.0/driver_override"
+    mkdir -p "$PCI/devices/0000:3b:00.0/driver_override" "$PCI/drivers/stubborn/unbind"
+    ln -sfn ../../../bus/pci/drivers/stubborn "$PCI/devices/0000:5d:00.0/driver"
     bind
     only_fails bound
-    assert_evidence bound FAIL 'not on vfio-pci: 0000:4c:00.0 has driver none'
-    rm /run/kernel-refuses
+    assert_evidence bound FAIL \
+        'not on vfio-pci: 0000:3b:00.0 has driver nvidia; 0000:4c:00.0 has driver none; 0000:5d:00.0 has driver stubborn'
+    [[ $stderr == *'0000:3b:00.0: the kernel refused a write'*'0000:5d:00.0: the kernel refused a write'* ]]
+    rm -r /run/kernel-refuses "$PCI/devices/0000:3b:00.0/driver_override"
+    : >"$PCI/devices/0000:3b:00.0/driver_override"
+    ln -sfn ../../../bus/pci/drivers/nvidia "$PCI/devices/0000:5d:00.0/driver"
     bind
-    assert_evidence bound PASS
+    assert_evidence bound PASS '16 devices: *'
     # bound, but nothing keeps it there
     : >"$PCI/devices/0000:4c:00.0/driver_override"
     bind --dry-run
@@ -404,8 +490,14 @@ only_fails() {
     update-initramfs -u
     bind
     assert_evidence initramfs PASS
+    tar -xOf "/boot/initrd.img-$(uname -r)" "${RULES#/}" | cmp - "$RULES"
+    # below main/ where the image begins with microcode
+    printf '#!/bin/sh\nmkdir "$2/main"\ntar -xf "$1" -C "$2/main"\n' >/usr/local/bin/unmkinitramfs
     bind
     [[ $stderr == *'nothing to do'* ]]
+    # no place to unpack it
+    TMPDIR=/no/such bind
+    assert_evidence initramfs WARN '*cannot be read*'
     chmod 644 /etc/initramfs-tools/hooks/gpuaas-vfio
     printf '#!/bin/sh\nexit 0\n' >/usr/local/bin/update-initramfs
     sed -i 's/0000:db:00.0|0000:da:00.0/0000:db:00.0|0000:18:00.0/' /etc/gpuaas/node.env
@@ -416,26 +508,65 @@ only_fails() {
     [[ $(evidence_field initramfs remediation) == *hook* ]]
     echo garbage >"/boot/initrd.img-$(uname -r)"
     bind
-    assert_evidence initramfs WARN '*cannot be read*'
+    assert_evidence initramfs WARN "the initramfs cannot be read: /boot/initrd.img-$(uname -r)"
     [ "$(evidence_field summary status)" = WARN ]
+    rm /boot/initrd.img-*
+    bind
+    assert_evidence initramfs WARN '*cannot be read*'
+}
+
+@test "initramfs: by dracut; without either builder it is said" {
+    dracut_standins
+    bound_ok
+    assert_evidence initramfs PASS
+    tar -xOf /boot/initramfs-* "${RULES#/}" | cmp - "$RULES"
+    echo '# edited' >>"$RULES"
+    dracut --force --regenerate-all
+    bound_ok
+    assert_evidence initramfs PASS
+    tar -xOf /boot/initramfs-* "${RULES#/}" | cmp - "$RULES"
+    echo garbage >"/boot/initramfs-$(uname -r).img"
+    bind
+    assert_evidence initramfs WARN '*cannot be read*'
+    dracut --force --regenerate-all
+    bind --release
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    run ! grep -q . < <(tar -tf /boot/initramfs-* | grep 70-gpuaas)
+    bound_ok
+    rm /usr/local/bin/dracut
+    bind
+    assert_evidence initramfs WARN '*cannot be read*'
+    bind --release
+    only_fails initramfs
+    [[ $stderr == *'neither update-initramfs nor dracut'*'the initramfs was not built'* ]]
 }
 
 @test "--release: gives all back, removes the rule, from the initramfs too; again nothing to do" {
     bound_ok
     bind --release --dry-run
     [ "$status" -eq 3 ]
+    assert_evidence released WARN 'dry run: would give back 0000:1b:00.0; 0000:1a:00.0; *'
     [ "$(driver_of 0000:1b:00.0)" = vfio-pci ]
     [ -e "$RULES" ]
+    # one is kept for vfio-pci, but was not given to it
+    ln -sfn ../../../bus/pci/drivers/nvidia "$PCI/devices/0000:3b:00.0/driver"
     bind --release
     [ "$status" -eq 0 ] || fail "$output $stderr"
+    [[ $stderr != *warning* ]] || fail "$stderr"
+    [ -z "$(cat "$PCI/devices/0000:3b:00.0/driver_override")" ]
     for check in in_use released rule initramfs unit; do assert_evidence "$check" PASS; done
     [ "$(driver_of 0000:1b:00.0)" = nvidia ]
     [ "$(driver_of 0000:1a:00.0)" = mlx5_core ]
     [ ! -e "$RULES" ]
     run ! grep -q . < <(tar -tf /boot/initrd.img-* | grep 70-gpuaas)
+    # nor when the node has no slots any more; what cannot be seen is no success
+    sed -i "/^GPUAAS_SLOT_DEVICES=/,/'\$/c GPUAAS_SLOT_DEVICES=''" /etc/gpuaas/node.env
     bind --release
     [ "$status" -eq 0 ]
     [[ $stderr == *'nothing to do'* ]]
+    echo garbage >"/boot/initrd.img-$(uname -r)"
+    bind --release
+    assert_evidence initramfs WARN "the initramfs cannot be read: /boot/initrd.img-$(uname -r)"
 }
 
 @test "--release: a device that a guest holds is FAIL and stays, the rule goes" {
@@ -459,7 +590,7 @@ only_fails() {
     kernel_pid=$!
     bind --release
     only_fails released
-    assert_evidence released FAIL 'still on vfio-pci: *'
+    assert_evidence released FAIL 'still on vfio-pci: 0000:1b:00.0; *'
 }
 
 @test "--release: what cannot be undone on disk is FAIL: rule, initramfs, unit" {

@@ -47,8 +47,8 @@ def test_a_machine_on_which_everything_is_right(lab: Boot, generated: Path) -> N
     assert "TOPOLOGY.approved_os_disk" in by_status(judged, Status.PASS)
 
 
-def test_a_machine_with_many_faults(lab: Boot, generated: Path) -> None:
-    judged = commissioned(lab, generated, "many-faults")
+def test_a_machine_whose_gpu_is_missing(lab: Boot, generated: Path) -> None:
+    judged = commissioned(lab, generated, "missing-gpu")
     assert judged.status is Status.FAIL
     assert not {name for name in by_status(judged, Status.FAIL) if name.startswith("RUN.")}
     assert {name.split(".")[0] for name in by_status(judged, Status.FAIL)} >= {"TOPOLOGY", "SLICE_GPU"}

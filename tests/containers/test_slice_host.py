@@ -17,9 +17,11 @@ import pytest
 from test_deployment import seed, status
 
 from gpuaas_scripts import load_site, plan, user_data
+from gpuaas_scripts.cli.secret_part import Sent, added
 from gpuaas_scripts.lab import container as lab_container
 from gpuaas_scripts.lab.container import Container
 from gpuaas_scripts.lab.hosts import FixtureHost, load_host
+from gpuaas_scripts.secret_files import NODE_AGENT_SECRET, secret_files
 
 Boot = Callable[..., AbstractContextManager[Container]]
 
@@ -29,6 +31,8 @@ HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 NODE = "ex-slice-1"
 BOOTSTRAP = "/usr/local/sbin/gpuaas-slice-host-bootstrap"
+VARIABLE = "EXAMPLE_ENROLMENT"
+SECRET = "enrolment: 'it' \\ $secret é"
 UNITS = (
     "gpuaas-slice-host-bootstrap.service",
     "gpuaas-slice-vfio-bind.service",
@@ -67,19 +71,24 @@ def the_host(folder: Path) -> FixtureHost:
     return load_host(folder)
 
 
-def site_for_a_container(folder: Path) -> bytes:
-    """User data of the example's first node; Open vSwitch in user space, since this kernel lacks the module."""
+def site_for_a_container(folder: Path) -> Sent:
+    """User data of the example's first node as `gpuaas-gen deploy` sends it, with the secret of the environment.
+
+    Open vSwitch in user space, since this kernel lacks the module.
+    """
     shutil.copytree(REPO / "site-configs", folder / "site-configs")
     path = folder / "site-configs/sites/example.yaml"
     text = path.read_text()
     for old, new in (
         ("      bridge:\n", "      bridge:\n        datapath: netdev\n"),
         ("    kernel:\n", "    kernel:\n      reboot_if_required: true\n"),
+        ("    nvswitch:\n", f"    node_agent: {{enrolment: env:{VARIABLE}}}\n    nvswitch:\n"),
     ):
         assert text.count(old) == 1
         text = text.replace(old, new)
     path.write_text(text)
-    return user_data(plan(load_site("example", folder)), NODE)
+    planned = plan(load_site("example", folder))
+    return added(user_data(planned, NODE), secret_files(planned, NODE))
 
 
 def snapshot(machine: Container) -> str:
@@ -119,14 +128,29 @@ exec /bin/sh -c 'while :; do sleep 3600; done' /usr/local/bin/gpuaas-node-agent
 
 
 def install_agent(machine: Container) -> None:
-    """A node agent that does nothing, by the installer; its secret comes by hand."""
-    machine.write("/etc/gpuaas/node-agent.secret", "not-a-secret\n", mode="0600")
+    """A node agent that does nothing, by the installer."""
     machine.write("/root/agent", AGENT, mode="0755")
     machine.sh(
         "/usr/local/sbin/gpuaas-node-agent-install --binary /root/agent --version 1.0 "
         '--sha256 "$(sha256sum /root/agent | cut -c 1-64)"',
         timeout=120,
     )
+
+
+def assert_secret(machine: Container, sent: Sent) -> None:
+    """cloud-init wrote the enrolment secret for root alone, and shows it to nobody else."""
+    assert machine.read(NODE_AGENT_SECRET) == SECRET
+    assert machine.exec(["stat", "-c", "%a %U:%G", NODE_AGENT_SECRET]).stdout.strip() == "600 root:root"
+    logs = machine.sh("cat /var/log/cloud-init*.log; journalctl -b --no-pager -o cat", timeout=60).stdout
+    assert "cloud-init" in logs
+    assert len(sent.hidden) == 2, "the secret, and as user data holds it"
+    assert not [text for text in sent.hidden if text in logs]
+    machine.write("/root/hidden", "\n".join(sent.hidden), mode="0600")
+    others = machine.sh(
+        "find /etc /run /usr/local /var/lib/cloud -path /var/lib/cloud/seed -prune -o "
+        "-type f -perm /077 -exec grep -l -F -f /root/hidden {} + || true"
+    )
+    assert others.stdout == "", "others can read the secret"
 
 
 def assert_parity(machine: Container) -> None:
@@ -139,9 +163,12 @@ def test_a_machine_becomes_a_slice_host_and_stays_one(
     lab: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lab_container, "BOOT_TIMEOUT", 600.0)
-    content = site_for_a_container(tmp_path / "site")
+    monkeypatch.setenv(VARIABLE, SECRET)
+    sent = site_for_a_container(tmp_path / "site")
     host = the_host(tmp_path / "host")
-    with lab(host=host, seed=seed(tmp_path / "seed", content), name="slice-host", allow_degraded=True) as machine:
+    with lab(
+        host=host, seed=seed(tmp_path / "seed", sent.user_data), name="slice-host", allow_degraded=True
+    ) as machine:
         answer = status(machine)
         assert (answer["status"], answer["errors"]) == ("done", []), machine.read("/var/log/cloud-init-output.log")
         states = machine.sh(f"systemctl is-active {' '.join(UNITS)} || true").stdout.split()
@@ -155,6 +182,7 @@ def test_a_machine_becomes_a_slice_host_and_stays_one(
         listed = machine.sh('lsinitramfs "/boot/initrd.img-$(uname -r)"', timeout=120).stdout
         assert "etc/udev/rules.d/70-gpuaas-vfio.rules" in listed.split()
 
+        assert_secret(machine, sent)
         install_agent(machine)
         assert_parity(machine)
 
@@ -166,6 +194,7 @@ def test_a_machine_becomes_a_slice_host_and_stays_one(
         after = snapshot(machine)
         assert after.splitlines()[:-1] == before.splitlines()[:-1]
         assert machine.read("/var/lib/lab-boots").split() == ["boot"] * 3
+        assert_secret(machine, sent)
         assert_parity(machine)
 
         killed_anywhere(machine, after)

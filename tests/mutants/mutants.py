@@ -1,115 +1,362 @@
 """`make mutants`: change each check and guard of the scripts, one at a time, and list what no test notices.
 
-Takes hours for all scripts: name some, or let --sample choose. A mutant is killed when a test of its script fails, or
-when nothing can be believed any more (no end, no plan). Exit status 1 when more survive than allowed.
+A function is changed in all scripts that have it, so one of a fragment is changed once. Only the tests that reach the
+changed statement are run: which these are is learnt by running all tests once on scripts with marks, and kept. Names
+are those of scripts and of fragments (lib/disk). Results are added to a file as they come. Exit status 1 when more
+survive than allowed, or one where none may.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
+import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gpuaas_scripts.cli.test import render_for_tests
 from gpuaas_scripts.errors import GpuaasError
-from gpuaas_scripts.lab.bats import BatsFile, Shell, discover
+from gpuaas_scripts.lab import reach
+from gpuaas_scripts.lab.bats import BatsFile, discover
 from gpuaas_scripts.lab.engine import find_engine
-from gpuaas_scripts.lab.image import ensure
-from gpuaas_scripts.lab.mutants import Mutant, mutants
+from gpuaas_scripts.lab.hunt import Fate, Hunter, Kills, Prey, reaching
+from gpuaas_scripts.lab.image import cache_folder, ensure
+from gpuaas_scripts.lab.mutants import Function, Mutant, mutants
+from gpuaas_scripts.lab.owners import Owner, Owners
+from gpuaas_scripts.lab.reach import Marked
+from gpuaas_scripts.lab.station import Scripts, Station, Test, all_marked, learn, place_of
 from gpuaas_scripts.lab.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 ALLOWED = 0.10
-STRICT = {"gpuaas-slice-storage-transition": ("disk_", "refuse", "guard", "check_")}
-"""Scripts in whose functions of these prefixes nothing may survive."""
+STRICT = (
+    "gpuaas-slice-storage-transition:*_check",
+    "gpuaas-slice-storage-transition:check_all",
+    "gpuaas-slice-storage-transition:needs",
+    "gpuaas-slice-storage-transition:judge",
+    "gpuaas-slice-storage-transition:approved_row",
+    "gpuaas-slice-storage-transition:shares",
+    "gpuaas-slice-storage-transition:of_shares",
+    "gpuaas-slice-storage-transition:earlier_steps",
+    "lib/disk:*",
+    "lib/libvirt:*",
+)
+"""OWNER:FUNCTION, of the storage transition's refusals: nothing there may survive."""
 
 
-def copies(generated: Path, script: str) -> list[Path]:
-    """Where the script stands in the rendered tree."""
-    return [path for path in generated.rglob("*") if path.name in (script, f"{script}.sh")]
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A mutant, the function and its owner, and the mark of the statement."""
+
+    owner: Owner
+    function: Function
+    mutant: Mutant
+    mark: str
+
+    @property
+    def key(self) -> str:
+        """The same from run to run, as long as the function's text stays."""
+        one = self.mutant
+        return f"{self.owner.name}:{place_of(self.function)}:{one.start}:{one.end}:{one.kind}"
+
+    @property
+    def name(self) -> str:
+        """OWNER:FUNCTION."""
+        return f"{self.owner.name}:{self.function.name}"
+
+    def text(self) -> str:
+        """One line for people."""
+        line = self.owner.line + self.mutant.line
+        return f"{self.owner.path}:{line} {self.function.name}: {self.mutant.kind}: {self.mutant.was}"
 
 
-def survives(suite: Suite, place: Path, script: str, mutant: Mutant, files: list[BatsFile]) -> bool:
-    """Whether every test of the script passes on the mutant. `place` is a folder of this run's own."""
-    generated = Path(tempfile.mkdtemp(dir=place))
-    generated.chmod(0o755)
-    try:
-        shutil.copytree(suite.generated, generated, dirs_exist_ok=True)
-        for path in copies(generated, script):
-            path.write_text(mutant.text, "utf-8")
-        own = replace(suite, generated=generated)
-        return all(_passes(own, file) for file in files)
-    finally:
-        shutil.rmtree(generated, ignore_errors=True)
+def say(text: str) -> None:
+    """Progress, for people."""
+    print(text, file=sys.stderr, flush=True)
 
 
-def _passes(suite: Suite, file: BatsFile) -> bool:
-    try:
-        return suite.run(file, Shell.DASH, abort=True).passed
-    except GpuaasError:  # the container did not come up, or the tests never ended: noticed
-        return False
+def targets(scripts: Scripts, owners: Owners, marked: dict[tuple[str, str], Marked]) -> list[Target]:
+    """All mutants of functions that templates hold, each once, but those known to be equivalent."""
+    found, names = [], []
+    for function in scripts.distinct():
+        owner = owners.of(function)
+        if owner is not None:
+            names.append(f"{owner.name}:{function.name}")
+            own = marked[function.name, function.source]
+            found += [Target(owner, function, one, own.of(one)) for one in mutants(function)]
+    missed = [strict for strict in STRICT if not any(fnmatchcase(name, strict) for name in names)]
+    if missed:
+        raise GpuaasError(f"no function fits: {', '.join(missed)}", hint="correct STRICT in tests/mutants/mutants.py")
+    return without_equivalent(found, EQUIVALENT)
 
 
-def run_script(suite: Suite, place: Path, script: str, sample: int, seed: int, only: str) -> tuple[int, list[Mutant]]:
-    """How many mutants of the script were tried, and those that survived."""
-    places = copies(suite.generated, script)
-    if not places:
-        raise GpuaasError(f"{script}: the site lab does not render it")
-    text = places[0].read_text("utf-8")
-    files = discover(suite.bats, script)
-    chosen = [one for one in mutants(text) if one.function.startswith(tuple(only.split(",")) if only else "")]
-    if sample and sample < len(chosen):
-        picked = set(random.Random(seed).sample(range(len(chosen)), sample))  # noqa: S311
-        chosen = [one for number, one in enumerate(chosen) if number in picked]
-    if not all(_passes(suite, file) for file in files):
-        raise GpuaasError(f"{script}: its tests fail as it is", hint=f"gpuaas-gen test --script {script} --shell dash")
-    started, left = time.monotonic(), []
+def without_equivalent(found: list[Target], listed: Path) -> list[Target]:
+    """The targets without those of the list: lines `OWNER:FUNCTION | KIND | TEXT | REASON`, each of which must fit."""
+    fits: set[str] = set()
+    for number, line in enumerate(listed.read_text("utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = [word.strip() for word in line.split(" | ")]
+        same = {one.key for one in found if [one.name, one.mutant.kind, one.mutant.was] == words[:3]}
+        if len(words) != 4 or not words[3] or not same:
+            raise GpuaasError(
+                f"{listed.name}:{number}: fits no mutant, or has no reason: {line}", hint="remove the line"
+            )
+        fits |= same
+    return [one for one in found if one.key not in fits]
+
+
+def files_for(chosen: list[Target], scripts: Scripts, owners: Owners, suite: Suite) -> list[BatsFile]:
+    """The bats files about the scripts that have these functions, and those that are about no script."""
+    wanted = {(one.function.name, one.function.source) for one in chosen}
+    names = set()
+    for listed in scripts.functions.values():
+        if any((one.name, one.source) in wanted for one in listed):
+            names |= {owner.name for one in listed if (owner := owners.of(one)) is not None}
+    everything = [file for file in discover(suite.bats) if file.path != "harness.bats"]
+    return [file for file in everything if not file.scripts or names & set(file.scripts)]
+
+
+def learnt(suite: Suite, scripts: Scripts, marked: dict[tuple[str, str], Marked], files: list[BatsFile]) -> list[Test]:
+    """The tests of these files, from what was learnt earlier where that still holds."""
+    folder = cache_folder() / "mutants"
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {place_of(one) for one in scripts.distinct()}
+
+    def one(file: BatsFile) -> list[Test]:
+        kept = folder / f"{digest_of(suite, file)}.json"
+        if kept.exists():
+            read = [
+                Test(file, name, seconds, frozenset(marks)) for name, seconds, marks in json.loads(kept.read_text())
+            ]
+            if all(mark.rpartition(".")[0] in known for test in read for mark in test.marks):
+                return read
+        started = time.monotonic()
+        tests = learn(suite, scripts, file, marked)
+        kept.write_text(json.dumps([[test.name, test.seconds, sorted(test.marks)] for test in tests]), "utf-8")
+        say(f"learnt    {file.path}: {len(tests)} tests, {time.monotonic() - started:.0f} s")
+        return tests
+
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-        answers = pool.map(lambda one: survives(suite, place, script, one, files), chosen)
-        for mutant, alive in zip(chosen, answers, strict=True):
-            if alive:
-                left.append(mutant)
-                print(f"survived  {script}:{mutant.line} {mutant.function}: {mutant.kind}: {mutant.was}", flush=True)
-    share = len(left) / len(chosen) if chosen else 0
-    seconds = time.monotonic() - started
-    print(f"{script}: {len(chosen)} mutants, {len(left)} survived ({share:.0%}), {seconds:.0f} s", flush=True)
-    return len(chosen), left
+        return [test for tests in pool.map(one, files) for test in tests]
+
+
+def digest_of(suite: Suite, file: BatsFile) -> str:
+    """A digest of a bats file, its fixture host, and how marks are made.
+
+    Of what else its run depends on, a change can make a mutant survive that is killed now, never the other way.
+    """
+    digest = hashlib.sha256(Path(reach.__file__).read_bytes())
+    host = sorted((suite.hosts / file.host).rglob("*")) if file.host else []
+    for path in [suite.bats / file.path, *host]:
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+class Run:
+    """The mutants to try and the file of results.
+
+    The first station takes from the end where tests share something of the kernel, the others from the other end.
+    """
+
+    def __init__(self, suite: Suite, scripts: Scripts, tests: list[Test], results: Path, most: int) -> None:
+        self._suite, self._scripts, self._tests, self._most = suite, scripts, tests, most
+        self._results = results
+        self._lock = threading.Lock()
+        self._kills = Kills()
+        self.fates: list[tuple[Target, Fate]] = []
+        self.untried: list[str] = []
+
+    def all(self, chosen: list[Target], parallel: int) -> None:
+        """Try all, at so many stations."""
+        self._waiting = sorted(chosen, key=self._place)
+        self._total, self._started = len(chosen), time.monotonic()
+        with ThreadPoolExecutor(max_workers=parallel) as pool:
+            try:
+                for done in [pool.submit(self._work, -1 if number else 0) for number in range(parallel)]:
+                    done.result()
+            finally:
+                self._waiting.clear()  # interrupted: the stations end what they are at, and remove their containers
+
+    def _place(self, target: Target) -> tuple[bool, str, str, int]:
+        tests = reaching(target.mark, self._tests)
+        file = Counter(test.file.path for test in tests).most_common(1)
+        alone = bool(tests) and sum(bool(test.file.alone) for test in tests) * 2 > len(tests)
+        return not alone, file[0][0] if file else "", target.owner.path, target.owner.line
+
+    def _work(self, end: int) -> None:
+        station = Station(self._suite, self._scripts)
+        hunter = Hunter(station, self._most)
+        try:
+            while True:
+                with self._lock:
+                    if not self._waiting:
+                        break
+                    target = self._waiting.pop(end)
+                    ordered = self._kills.order(target.mark, reaching(target.mark, self._tests))
+                hunter.hunt(self._prey(target, ordered))
+            hunter.settle()
+        finally:
+            station.close()
+
+    def _prey(self, target: Target, ordered: list[Test]) -> Prey:
+        texts = self._scripts.mutated(target.function, target.mutant)
+        return Prey(
+            texts, ordered, lambda test: self._kills.note(target.mark, test), lambda fate: self._told(target, fate)
+        )
+
+    def _told(self, target: Target, fate: Fate | GpuaasError) -> None:
+        with self._lock:
+            if isinstance(fate, GpuaasError):
+                self.untried.append(target.text())
+                say(f"untried    {target.text()}: {fate}")
+                return
+            self.fates.append((target, fate))
+            note = {"key": target.key, "text": target.text(), "killer": fate.killer, "survived": fate.survived}
+            with self._results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**note, "reached": fate.reached, "owner": target.owner.name}) + "\n")
+            done, spent = len(self.fates), time.monotonic() - self._started
+            left = spent / done * (self._total - done) / 60
+            word = "survived" if fate.alive else "killed"
+            say(f"{word:9} {done}/{self._total}, {spent / done:.1f} s each, {left:.0f} min left  {target.text()}")
+
+
+def earlier(results: Path) -> dict[str, Fate]:
+    """What is in the file of results, by key; the last one counts."""
+    found = {}
+    for line in results.read_text("utf-8").splitlines() if results.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):  # cut off when the run was
+            one = json.loads(line)
+            found[one["key"]] = Fate(one["killer"], tuple(one["survived"]), one["reached"])
+    return found
+
+
+def report(fates: list[tuple[Target, Fate]]) -> int:
+    """Print the survivors with the tests that reach them, and the counts; the exit status."""
+    for target, fate in sorted(fates, key=lambda one: (one[0].owner.path, one[0].owner.line + one[0].mutant.line)):
+        if fate.alive:
+            print(target.text())
+            shown = fate.survived or ("reached by no test",)
+            print("".join(f"    {name}\n" for name in shown[:5]), end="")
+            more = fate.reached - len(shown[:5])
+            print(f"    and {more} more\n" if more > 0 else "", end="")
+    tried, left = (
+        Counter(one.owner.name for one, _ in fates),
+        Counter(one.owner.name for one, fate in fates if fate.alive),
+    )
+    for name in sorted(tried):
+        print(f"{name}: {tried[name]} mutants, {left[name]} survived ({left[name] / tried[name]:.0%})")
+    strict = [one for one, fate in fates if fate.alive and any(fnmatchcase(one.name, strict) for strict in STRICT)]
+    share = left.total() / len(fates) if fates else 0
+    print(f"{len(fates)} mutants, {left.total()} survived ({share:.1%}; limit {ALLOWED:.0%})")
+    print(f"{len(strict)} survived where none may: the storage transition's refusals")
+    return 1 if share > ALLOWED or strict else 0
+
+
+def choose(asked: argparse.Namespace, found: list[Target], owners: Owners) -> list[Target]:
+    """The targets that the arguments ask for."""
+    unknown = [name for name in asked.scripts if name not in owners.names()]
+    if unknown:
+        raise GpuaasError(
+            f"no such script or fragment: {', '.join(unknown)}", hint=f"known: {', '.join(owners.names())}"
+        )
+    chosen = [one for one in found if not asked.scripts or one.owner.name in asked.scripts]
+    if asked.strict:
+        chosen = [one for one in chosen if any(fnmatchcase(one.name, strict) for strict in STRICT)]
+    if asked.functions:
+        globs = asked.functions.split(",")
+        chosen = [one for one in chosen if any(fnmatchcase(one.function.name, glob) for glob in globs)]
+    chance = random.Random(asked.seed)  # noqa: S311
+    if asked.percent:
+        chosen = chance.sample(chosen, -(-len(chosen) * asked.percent // 100))
+    if asked.sample:
+        names = sorted({one.owner.name for one in chosen})
+        each = [[one for one in chosen if one.owner.name == name] for name in names]
+        chosen = [one for group in each for one in chance.sample(group, min(asked.sample, len(group)))]
+    return chosen
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scripts", nargs="*", help="which scripts and fragments (default: all)")
+    parser.add_argument("--strict", action="store_true", help="only where none may survive")
+    parser.add_argument("--functions", default="", metavar="GLOB,…", help="only functions of these names")
+    parser.add_argument("--files", default="*", metavar="GLOB", help="only tests of these bats files (sooner learnt)")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many of each script, by chance")
+    parser.add_argument("--percent", type=int, default=0, metavar="P", help="so many of all, by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of the chance")
+    parser.add_argument(
+        "--tests", type=int, default=20, metavar="N", help="most tests to try on a mutant (default: 20)"
+    )
+    cpus = len(os.sched_getaffinity(0))
+    parser.add_argument("--parallel", type=int, default=cpus, metavar="N", help="stations at once (default: one a CPU)")
+    default = cache_folder() / "mutants/results.jsonl"
+    parser.add_argument("--results", type=Path, default=default, help=f"added to (default: {default})")
+    parser.add_argument("--continue", dest="go_on", action="store_true", help="not those that the results have")
+    parser.add_argument("--survivors", action="store_true", help="only those that survived in the results")
+    parser.add_argument("--list", action="store_true", help="say which would be tried, and by how many tests")
+    return parser.parse_args()
 
 
 def main() -> int:
-    """Run the mutants of the scripts named, or of all that have tests."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = sorted({name for file in discover(ROOT / "tests/bats") for name in file.scripts})
-    parser.add_argument("scripts", nargs="*", default=known, help=f"which (default: all): {', '.join(known)}")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many mutants of each script, by chance")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--functions", default="", metavar="PREFIX,…", help="only functions whose name begins so")
-    asked = parser.parse_args()
+    """Run what was asked for."""
+    asked = arguments()
     engine = find_engine()
-    tried, left = 0, {}
-    with tempfile.TemporaryDirectory(prefix="gpuaas-mutants-") as folder:
-        generated = Path(folder, "generated")
-        generated.mkdir()
-        for path in (Path(folder), generated):
-            path.chmod(0o755)
-        render_for_tests(ROOT, "lab", generated)
-        suite = Suite(engine, ensure(engine), ROOT / "tests/bats", ROOT / "tests/hosts", generated)
-        for script in asked.scripts:
-            if script not in known:
-                parser.error(f"{script}: no bats file is about it; known: {', '.join(known)}")
-            count, left[script] = run_script(suite, Path(folder), script, asked.sample, asked.seed, asked.functions)
-            tried += count
-    survivors = sum(map(len, left.values()))
-    print(f"{tried} mutants, {survivors} survived ({survivors / tried if tried else 0:.1%}; limit {ALLOWED:.0%})")
-    strict = [one for script, ones in left.items() for one in ones if one.function.startswith(STRICT.get(script, "\0"))]
-    return 1 if survivors > ALLOWED * tried or strict else 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="gpuaas-mutants-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        suite = snapshot(
+            Suite(engine, ensure(engine), ROOT / "tests/bats", ROOT / "tests/hosts", folder / "generated"), folder
+        )
+        scripts, owners = Scripts.read(suite.generated), Owners(ROOT)
+        marked = all_marked(scripts)
+        chosen = choose(asked, targets(scripts, owners, marked), owners)
+        files = [file for file in files_for(chosen, scripts, owners, suite) if fnmatchcase(file.path, asked.files)]
+        tests = learnt(suite, scripts, marked, files)
+        known = earlier(asked.results)
+        old = [(one, known[one.key]) for one in chosen if asked.go_on and one.key in known]
+        if asked.survivors:
+            chosen = [one for one in chosen if one.key in known and known[one.key].alive]
+        wanted = [one for one in chosen if not (asked.go_on and one.key in known)]
+        say(f"{len(wanted)} mutants to try, {len(old)} known, {len(tests)} tests")
+        if asked.list:
+            print("".join(f"{len(reaching(one.mark, tests)):4} tests  {one.text()}\n" for one in wanted), end="")
+            return 0
+        asked.results.parent.mkdir(parents=True, exist_ok=True)
+        run = Run(suite, scripts, tests, asked.results, asked.tests)
+        try:
+            run.all(wanted, asked.parallel)
+        finally:
+            status = report([*old, *run.fates])
+    return 1 if run.untried else status
+
+
+def snapshot(suite: Suite, folder: Path) -> Suite:
+    """The suite on copies, so that edits do not change what runs; with all sites that tests are about rendered."""
+    shutil.copytree(suite.bats, folder / "bats")
+    shutil.copytree(suite.hosts, folder / "hosts", symlinks=True)
+    suite.generated.mkdir()
+    for place in (folder / "bats", folder / "hosts", suite.generated):
+        place.chmod(0o755)
+    for site in sorted({file.site for file in discover(suite.bats)}):
+        render_for_tests(ROOT, site, suite.generated)
+    return replace(suite, bats=folder / "bats", hosts=folder / "hosts")
 
 
 if __name__ == "__main__":
@@ -117,3 +364,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except GpuaasError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; --continue goes on")

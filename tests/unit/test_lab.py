@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +27,7 @@ from gpuaas_scripts.lab.engine import (
     missing,
 )
 from gpuaas_scripts.lab.hosts import load_host
+from gpuaas_scripts.lab.loops import alone
 from gpuaas_scripts.run import Completed, run
 
 FULL = HostFacts(
@@ -241,6 +244,57 @@ class TestHosts:
         with pytest.raises(GpuaasError, match="name its folder /sys/class/net in mounts"):
             load_host(link)
 
+    def test_a_host_on_top_of_another(self, tmp_path: Path) -> None:
+        base = self.host(tmp_path / "base-host", "etc/fstab", "sys/block/a/size", "sys/block/b/size", "dev/disk/x")
+        (base / "mounts").write_text("/sys/block\n")
+        (base / "root/dev/disk/y").symlink_to("x")
+        folder = self.host(tmp_path / "other", "sys/block/a/size", "proc/cmdline")
+        (folder / "root/sys/block/a/size").write_text("7\n")
+        (folder / "root/dev/disk").mkdir(parents=True)
+        (folder / "root/dev/disk/y").symlink_to("z")
+        (folder / "base").write_text("# why\nbase-host\n- root/sys/block/b\n- root/dev/disk/x\n")
+        host = load_host(folder)
+        assert host.name == "other"
+        assert host.steps == ("dir /sys/block", "file /proc/cmdline", "volatile /dev", "copy /etc")
+        found = sorted(str(path.relative_to(host.folder)) for path in host.folder.rglob("*") if not path.is_dir())
+        assert found == ["mounts", "root/dev/disk/y", "root/etc/fstab", "root/proc/cmdline", "root/sys/block/a/size"]
+        assert (host.folder / "root/sys/block/a/size").read_text() == "7\n"
+        assert (host.folder / "root/dev/disk/y").readlink() == Path("z")
+        assert (base / "root/dev/disk/x").exists()
+        (self.host(tmp_path / "top", "etc/x") / "base").write_text("other\n- root/etc/fstab\n")
+        assert load_host(tmp_path / "top").steps == host.steps
+        whole = host.folder
+        del host
+        assert not whole.exists()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "must begin with the name of another fixture host"),
+            ("none\n", "must begin with the name of another fixture host"),
+            ("other\n", "must begin with the name of another fixture host"),
+            ("third\n", "that does not stand on it"),
+            ("base-host\n- root/etc/none\n", "- root/etc/none: must be '- ' and a path that base-host has"),
+            ("base-host\nroot/etc/fstab\n", "must be '- '"),
+            ("base-host\n- ../keep/file\n", "must be '- '"),
+            ("base-host\n- {tmp}/keep/file\n", "must be '- '"),
+            ("base-host\n- root/outside/file\n", "must be '- '"),
+            ("base-host\n- .\n", "must be '- '"),
+            ("base-host\n", "base-host has root/sys/a in another kind: add '- root/sys/a'"),
+        ],
+    )
+    def test_a_base_that_does_not_fit(self, tmp_path: Path, text: str, message: str) -> None:
+        base = self.host(tmp_path / "base-host", "etc/fstab", "sys/a/b")
+        (tmp_path / "keep").mkdir()
+        (tmp_path / "keep/file").write_text("x\n")
+        (base / "root/outside").symlink_to(tmp_path / "keep")
+        (self.host(tmp_path / "third", "etc/x") / "base").write_text("other\n")
+        folder = self.host(tmp_path / "other", "sys/a")
+        (folder / "base").write_text(text.format(tmp=tmp_path))
+        with pytest.raises(GpuaasError, match=re.escape(message)):
+            load_host(folder)
+        assert (tmp_path / "keep/file").exists()
+
     def test_all_fixture_hosts_of_the_tree_load(self) -> None:
         folders = [entry for entry in (Path(__file__).parents[1] / "hosts").iterdir() if entry.is_dir()]
         assert folders
@@ -331,3 +385,33 @@ def test_missing_containers_skip_unless_they_are_required(required: str, status:
     assert done.returncode == status
     assert "podman is not installed" in done.stdout
     assert ("1 skipped" if status == 0 else "1 error") in done.stdout
+
+
+def test_loop_devices_are_held_by_one_at_a_time_also_across_processes(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    said: list[str] = []
+    code = f"""
+import sys
+from pathlib import Path
+from gpuaas_scripts.lab.loops import alone
+with alone(Path({str(folder)!r})):
+    Path({str(tmp_path / "held")!r}).touch()
+    sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as other:
+
+        def take() -> None:
+            with alone(folder):
+                said.append("held here")
+
+        while not (tmp_path / "held").exists():
+            assert other.poll() is None
+            time.sleep(0.01)
+        waiting = threading.Thread(target=take)
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        assert not said
+        other.kill()  # whoever ends, however it ends, lets go
+        waiting.join(10)
+    assert said == ["held here"]

@@ -107,12 +107,14 @@ def test_other_forms_are_alone_on_stdout(repository: support.Repository) -> None
 @pytest.mark.process
 def test_a_real_finding_points_at_the_template(repository: support.Repository) -> None:
     repository.edit("templates/lib/hello.sh", '"$1"', "$1")
-    repository.edit("templates/scripts/lab-hello/body.sh", "  hello_say", "  GREETED=1\n  hello_say")
+    repository.edit("templates/scripts/lab-hello/body.sh", "  hello_say", "  GREETED=1\n  again\n  hello_say")
+    repository.write("templates/scripts/lab-hello/again.sh", "again() {\n  AGAIN=1\n}\n")
     ran = gen("lint", "--only", "shellcheck", "--site", "lab", root=repository.root)
     assert ran.code == 1
     assert "templates/lib/hello.sh:5:23: warning[SC2086]: " in ran.out
     assert "  5 |   printf 'hello %s\\n' $1\n    |                       ^^\n" in ran.out
     assert "templates/scripts/lab-hello/body.sh:2:3: error[SC2034]: " in ran.out
+    assert "templates/scripts/lab-hello/again.sh:2:3: error[SC2034]: " in ran.out
     assert ran.out.count("SC2086]") == 1  # two scripts hold the fragment
     assert "generated/" not in ran.out
 
@@ -189,15 +191,17 @@ def test_fix_lays_out_templates_and_nothing_else(repository: support.Repository)
     root = repository.root
     body = repository.write("templates/scripts/lab-hello/body.sh", 'main() {\n      hello_say "$BRIDGE_NAME"\n}\n')
     body.chmod(0o640)
+    part = repository.write("templates/scripts/lab-hello/part.sh", "part() {\n    :\n}\n")
     other = repository.write("tools/other.sh", "a() {\n      b\n}\n")
     broken = repository.write("templates/lib/broken.sh", "broken_a() {\n      if\n}\n")
     latin = root / "templates/lib/latin.sh"
     latin.write_bytes(b"# gr\xfc\xdfe\n")
-    untouched = [path for path in (root / "templates").rglob("*") if path.is_file() and path != body]
+    untouched = [path for path in (root / "templates").rglob("*") if path.is_file() and path not in (body, part)]
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in untouched}
     latin_library = latin.read_bytes()
     ran = gen("lint", "--fix", "--only", "shfmt", root=root)
-    assert ran.out == "formatted: templates/scripts/lab-hello/body.sh\n"
+    assert ran.out == "".join(f"formatted: templates/scripts/lab-hello/{name}.sh\n" for name in ("body", "part"))
+    assert part.read_text() == "part() {\n  :\n}\n"
     assert body.read_text() == 'main() {\n  hello_say "$BRIDGE_NAME"\n}\n'
     assert body.stat().st_mode & 0o777 == 0o640
     assert other.read_text() == "a() {\n      b\n}\n"

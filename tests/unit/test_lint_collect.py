@@ -123,13 +123,21 @@ def test_an_empty_file_is_a_text(tmp_path: Path) -> None:
 
 
 def test_parts_of_templates_are_left_to_the_site(tmp_path: Path) -> None:
-    for name in ("lib/a.sh", "scripts/s/body.sh", "scripts/s/script.yaml", "units/u/unit.j2", "other/lib/b.sh"):
+    for name in (
+        "lib/a.sh",
+        "scripts/s/body.sh",
+        "scripts/s/part.sh",
+        "scripts/s/script.yaml",
+        "units/u/unit.j2",
+        "other/c.sh",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x: 1\n")
     tree, problems = tree_of_paths([tmp_path], tmp_path)
-    assert [text.path for text in tree.texts] == ["other/lib/b.sh", "scripts/s/script.yaml"]
+    assert [text.path for text in tree.texts] == ["other/c.sh", "scripts/s/script.yaml"]
     assert [one.reason.split(":")[0] for one in problems if isinstance(one, Skip)] == [
         "lib/a.sh",
         "scripts/s/body.sh",
+        "scripts/s/part.sh",
         "units/u/unit.j2",
     ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import replace
+
 import pytest
 from maas_support import SITE, apply, ask, block, compare, held, only, script, upload, want
 
@@ -265,6 +268,24 @@ def test_a_diff_of_the_contents(region: Region) -> None:
     assert lines[-3:] == ["-echo hi", "+echo new", "\\ No newline at end of file"]
     upload(region, change.wanted)
     assert content_diff(only(compare(region, [change.wanted]))) == ""
+
+
+@pytest.mark.parametrize("old", ["", "1\n2\n", "".join(f"{number}\n" for number in range(30))])
+@pytest.mark.parametrize("place", [0, 1, 15, -2, -1, None])
+@pytest.mark.parametrize("new", ["", "new\n", "1\n2\n", "new"])
+def test_a_diff_is_that_of_the_whole_contents(region: Region, old: str, place: int | None, new: str) -> None:
+    """Only what lies around the differences is compared, and the lines keep their numbers."""
+    before = script(FULL, old)
+    upload(region, Wanted("50-a", before))
+    lines = before.splitlines(keepends=True)
+    after = "".join(lines) + new if place is None else "".join([*lines[:place], new, *lines[place:][1:]])
+    change = only(compare(region, [want(FULL)]))
+    found = content_diff(replace(change, wanted=Wanted("50-a", after, "now")))
+    labels = (f"maas/50-a revision {held(region)['50-a'].head.id}", "now")
+    whole = difflib.unified_diff(lines, after.splitlines(keepends=True), *labels)
+    assert found == "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in whole
+    )
 
 
 def test_reading_back_says_what_is_wrong(region: Region) -> None:

@@ -63,8 +63,9 @@ def test_form_of_a_script() -> None:
 
 
 def test_every_line_maps_to_its_source() -> None:
-    composed = compose("# banner\n", "", {"A": "1\n2"}, [LOG], BODY)
-    sources = {LOG.file: LOG.text.splitlines(), BODY.file: BODY.text.splitlines()}
+    part = SourceText("part.sh", "look() {\n  :\n}\n")
+    composed = compose("# banner\n", "", {"A": "1\n2"}, [LOG], BODY, part)
+    sources = {one.file: one.text.splitlines() for one in (LOG, BODY, part)}
     seen = []
     for number, line in enumerate(composed.text.splitlines(), 1):
         origin = composed.origin(number)
@@ -72,7 +73,7 @@ def test_every_line_maps_to_its_source() -> None:
             file, source_line = origin
             assert sources[file][source_line - 1] == line
             seen.append(origin)
-    assert seen == [(file, number) for file in (LOG.file, BODY.file) for number in range(1, len(sources[file]) + 1)]
+    assert seen == [(file, number) for file in sources for number in range(1, len(sources[file]) + 1)]
 
 
 def test_lines_that_composing_made_have_no_source() -> None:

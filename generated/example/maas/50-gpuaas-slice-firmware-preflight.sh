@@ -220,38 +220,41 @@ evidence_fact() {
 #   if evidence_stands_on SLICE_KVM kvm_device kvm_module; then ...look...; fi
 # Such a SKIP keeps the summary from PASS, unless the dependency itself was a SKIP with nothing to judge.
 evidence_stands_on() {
-  local area check dependency status
+  local area check dependency
   area=$1
   check=$2
   shift 2
   for dependency; do
-    status=$(evidence_status "$dependency")
-    if [ "$status" = PASS ]; then
+    evidence_look_up "$dependency"
+    if [ "$evidence_found" = PASS ]; then
       continue
     fi
-    case "$status $evidence_blocked " in
+    case "$evidence_found $evidence_blocked " in
     SKIP*" $dependency "*) evidence_blocked="$evidence_blocked $check" ;;
     SKIP*) ;;
     *) evidence_blocked="$evidence_blocked $check" ;;
     esac
-    evidence_skip "$area" "$check" "stands on $dependency, which is $status"
+    evidence_skip "$area" "$check" "stands on $dependency, which is $evidence_found"
     return 1
   done
 }
 
 # evidence_status CHECK: prints the status that CHECK was reported with, or "not checked".
+# shellcheck disable=SC2329 # not every script asks
 evidence_status() {
-  local entry
-  for entry in $evidence_seen; do
-    case $entry in
-    */"$1":*)
-      printf '%s\n' "${entry##*:}"
-      return 0
-      ;;
-    *) ;;
-    esac
-  done
-  printf 'not checked\n'
+  evidence_look_up "$1"
+  printf '%s\n' "$evidence_found"
+}
+
+# evidence_look_up CHECK: sets evidence_found to the status that CHECK was reported with, or "not checked".
+evidence_look_up() {
+  case "$evidence_seen " in
+  */"$1":*)
+    evidence_found=${evidence_seen#*/"$1":}
+    evidence_found=${evidence_found%% *}
+    ;;
+  *) evidence_found='not checked' ;;
+  esac
 }
 
 # evidence_area_verdict AREA: prints the worst status of the area: FAIL, WARN, SKIP or PASS.
@@ -480,7 +483,7 @@ result_yaml() {
 
 # dmi: which hardware class this machine is.
 
-# dmi_read NAME: prints the DMI value NAME (sys_vendor, product_name, …) without blanks around it; empty where absent.
+# dmi_read NAME: prints the DMI value NAME (sys_vendor, product_name, ...) without blanks around it; empty where absent.
 dmi_read() {
   local value
   value=
@@ -491,7 +494,7 @@ dmi_read() {
 }
 
 # dmi_class TABLE: prints the row of TABLE whose second and third column are this machine's vendor and product, both
-# compared whole. A row is "name|vendor|product|…". Returns 1 when none is.
+# compared whole. A row is "name|vendor|product|...". Returns 1 when none is.
 dmi_class() {
   local vendor product row rest
   vendor=$(dmi_read sys_vendor)
@@ -544,7 +547,7 @@ cpu_has_flag() {
 
 # cmdline: the arguments the running kernel was started with.
 
-# cmdline_value NAME: prints the last value of NAME=… in /proc/cmdline (the kernel takes the last). Returns 1
+# cmdline_value NAME: prints the last value of NAME=... in /proc/cmdline (the kernel takes the last). Returns 1
 # when it does not stand there.
 cmdline_value() {
   local word words value found

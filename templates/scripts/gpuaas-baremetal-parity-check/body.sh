@@ -6,7 +6,8 @@ usage() {
 gpuaas-slice-parity-check [--final] [--json] [--profile $PROFILE] [--host HOST [--user USER]]
 
 Says whether this host carries nothing of slices: no unit gpuaas-slice-*, no bridge $BRIDGE_NAME, no chain
-$CHAIN, no NAT and DHCP for guests, no device bound to vfio-pci. It changes nothing.
+$CHAIN, no NAT and DHCP for guests, no device bound to vfio-pci, no virtual functions, no fabric and
+RShim address of a slice host. It changes nothing.
 
   --final       warnings count like failures
   --json        one JSON document instead of lines
@@ -41,7 +42,7 @@ main() {
     parity_elsewhere "$0" ''
     return
   fi
-  require_commands awk cat find grep id readlink sed systemctl timeout tr
+  require_commands awk cat find grep id ip readlink sed systemctl timeout tr
   require_root
   intent=none
   if [ -f "$NODE_ENV" ]; then
@@ -50,6 +51,6 @@ main() {
   checks=$(absent_begin)
   # shellcheck disable=SC2086 # names, one word each
   parity_begin $checks
-  absent_look "${intent:-unknown}" "$BRIDGE_NAME" "$CHAIN" "$MASKED_UNITS"
+  absent_look "${intent:-unknown}" "$BRIDGE_NAME" "$CHAIN" "$MASKED_UNITS" "$NETPLAN_FILE" "$TMFIFO_INTERFACE"
   parity_finish 'bare-metal host'
 }

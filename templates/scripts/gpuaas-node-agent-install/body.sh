@@ -182,7 +182,6 @@ enabled_step() {
     if step_dry enabled "enable $UNIT"; then
       return 0
     fi
-    timeout 60 systemctl daemon-reload || :
     timeout 60 systemctl enable "$UNIT" >&2 || :
     state=$(systemctl is-enabled "$UNIT" 2>/dev/null) || :
   fi

@@ -3,7 +3,7 @@
 
 usage() {
   cat <<USAGE
-gpuaas-slice-fabric-vfs [--dry-run] [--dpu-plan]
+gpuaas-slice-fabric-vfs [--dry-run]
 
 Makes the virtual functions that the slots of this node use (bf3.vfs a port), waits for them, gives them their MAC
 addresses (InfiniBand: GUIDs), and writes the map of slots, functions and ports to
@@ -11,13 +11,12 @@ $VF_MAP. Virtual function N of a slot is function N modulo bf3.vfs of the
 port N divided by bf3.vfs.
 
   NIC mode  also: the host's switch in switchdev mode, representors in $BRIDGE_NAME, rate limits
-  DPU mode  those belong on the DPU; what to do there is written to $DPU_PLAN
+  DPU mode  those belong on the DPU: its owner runs $DPU_PLAN there, and nothing here proves it
 
 Firmware settings are asked for and compared, never changed.
 
-  --dry-run   say what would be changed, change nothing
-  --dpu-plan  print the plan for the DPU and do nothing else
-  --help      this text
+  --dry-run  say what would be changed, change nothing
+  --help     this text
 
 Exit status: 0 all right or nothing to do; 1 a check failed; 2 wrong usage; 3 with --dry-run: changes pending.
 Evidence lines GPUAAS_SLICE_FABRIC go to stdout, all else to stderr.
@@ -25,15 +24,13 @@ USAGE
 }
 
 main() {
-  local dry_run plan_only
+  local dry_run
   LC_ALL=C
   export LC_ALL
   dry_run=no
-  plan_only=no
   while [ $# -gt 0 ]; do
     case $1 in
     --dry-run) dry_run=yes ;;
-    --dpu-plan) plan_only=yes ;;
     --help)
       usage
       return 0
@@ -51,10 +48,6 @@ main() {
   nodeenv_load "$NODE_ENV" 'GPUAAS_BF3_MODE?' 'GPUAAS_BF3_PORTS?' 'GPUAAS_BF3_VFS?' 'GPUAAS_BF3_QOS_MBIT?' 'GPUAAS_SLOT_VFS?'
   mode=${GPUAAS_BF3_MODE?}
   vfs=${GPUAAS_BF3_VFS?}
-  if [ "$plan_only" = yes ]; then
-    dpu_plan
-    return 0
-  fi
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-slice-fabric-vfs.lock
   fi
@@ -162,7 +155,7 @@ firmware_tool() {
   command -v mstconfig || command -v mlxconfig
 }
 
-# firmware_problems TEXT PORT: prints what differs from what the mode needs, and "pending …" for settings that wait for a power cycle.
+# firmware_problems TEXT PORT: prints what differs from what the mode needs, and "pending ..." for settings that wait for a power cycle.
 # The table of "query -e" has the columns: name, default, current, next boot.
 firmware_problems() {
   printf '%s\n' "$1" | awk -v port="$2" -v mode="$mode" -v vfs="$vfs" '
@@ -556,38 +549,16 @@ qos_step() {
   fi
 }
 
-# --- DPU mode: a plan for the DPU ---------------------------------------------------------------------------
+# --- DPU mode: the DPU's own part -----------------------------------------------------------------------------
 
-# dpu_plan: prints what to do on the DPU; the same text for the same node.env.
-dpu_plan() {
-  local rate
-  rate=0
-  [ -z "${GPUAAS_BF3_QOS_MBIT?}" ] || rate=$((${GPUAAS_BF3_QOS_MBIT?} * 1000))
-  printf '# For the DPU of %s (its Arm side, as root). Not run by anything: read it, then run it there.\n' "${GPUAAS_NODE:-}"
-  slots | awk -v bridge="$BRIDGE_NAME" -v rate="$rate" '
-    {
-      name = "pf" $3 "vf" $4
-      print "# slot " $1 ": " $5
-      print "ovs-vsctl --may-exist add-port " bridge " " name
-      if (rate > 0) print "ovs-vsctl set interface " name " ingress_policing_rate=" rate " ingress_policing_burst=" rate / 10
-    }'
-}
-
-# not_proven CHECK WHAT: writes the plan; what the DPU really does cannot be seen from here.
+# not_proven CHECK WHAT: what the DPU really does cannot be seen from here; its owner has the plan.
 not_proven() {
-  local wanted found
-  wanted=$(dpu_plan)
-  found=$(cat "$DPU_PLAN" 2>/dev/null) || found=
-  if [ "$found" != "$wanted" ]; then
-    if step_dry "$1" "write $DPU_PLAN"; then
-      return 0
-    fi
-    if ! install -d -m 0755 "${DPU_PLAN%/*}" || ! printf '%s\n' "$wanted" | file_write "$DPU_PLAN" 0644; then
-      step_fail "$1" "$DPU_PLAN cannot be written" 'is the file system full or read-only?'
-      return 0
-    fi
+  if [ -f "$DPU_PLAN" ]; then
+    step_warn "$1" "not proven from the host: $2 are the DPU's" "the DPU's owner reviews $DPU_PLAN and runs it on the DPU"
+  else
+    step_warn "$1" "not proven from the host: $2 are the DPU's; $DPU_PLAN is not here" \
+      "render the node and deliver its files; the DPU's owner runs $DPU_PLAN on the DPU"
   fi
-  step_warn "$1" "not proven from the host: $2 are the DPU's" "review $DPU_PLAN and carry it out on the DPU"
 }
 
 # --- the map --------------------------------------------------------------------------------------------------
@@ -598,8 +569,8 @@ vf_map() {
   proven=false
   [ "$mode" != nic ] || proven=true
   {
-    slots | while read -r slot port number vf mac gpu; do
-      name=$(if [ "$mode" = nic ]; then representor "$port" "$vf"; else printf 'pf%svf%s\n' "$number" "$vf"; fi)
+    slots | while read -r slot port _ vf mac gpu; do
+      name=$(if [ "$mode" = nic ]; then representor "$port" "$vf"; else printf 'pf%svf%s\n' "${port##*.}" "$vf"; fi)
       printf 'slot %s %s %s %s %s %s %s\n' "$slot" "$port" "$vf" "$(address_of "$port" "$vf")" "$mac" "$gpu" "${name:-none}"
     done
     for port in ${GPUAAS_BF3_PORTS?}; do

@@ -150,13 +150,12 @@ install_step() {
   fi
 }
 
-# kernel_names: prints the packages of the running kernel that some repository offers, or that are there.
+# kernel_names: prints the packages of the running kernel that are there, or that some repository offers.
 kernel_names() {
-  local release name missing
+  local release name
   release=$(uname -r)
   for name in $KERNEL_PACKAGES; do
-    missing=$(aptget_missing "$name-$release")
-    if [ -z "$missing" ] || aptget_offers "$name-$release"; then
+    if aptget_offers "$name-$release"; then
       printf '%s\n' "$name-$release"
     fi
   done
@@ -195,13 +194,17 @@ kernel_arguments_file_step() {
     step_fail kernel_arguments_file "$GRUB_FILE is missing" "deliver the profile's files"
     return 0
   fi
-  if ! wanted=$(grubcfg_own "$GRUB_FILE") || [ -z "$wanted" ] || ! words=$(grubcfg_words); then
+  if ! wanted=$(grubcfg_own "$GRUB_FILE") || ! words=$(grubcfg_words); then
     step_fail kernel_arguments_file 'the files of /etc/default/grub cannot be read as shell' \
-      'look at: sh -n /etc/default/grub /etc/default/grub.d/*.cfg'
+      'look at each: sh -e /etc/default/grub, and those of /etc/default/grub.d'
+    return 0
+  fi
+  if [ -z "$wanted" ]; then
+    step_fail kernel_arguments_file "$GRUB_FILE asks for no kernel argument" "deliver the profile's files"
     return 0
   fi
   conflicts=$(grubcfg_conflicts "$words" "$wanted" | one_line)
-  hand=$(grubcfg_hand_edits "$GRUB_FILE" | one_line)
+  hand=$(grubcfg_hand_edits "$wanted" | one_line)
   note=$(grubcfg_absent "$words" "$wanted" | one_line)
   if [ -n "$conflicts" ]; then
     step_fail kernel_arguments_file "other values stand there too: $conflicts" \
@@ -223,7 +226,7 @@ grub_config_step() {
     if step_dry grub_config "run update-grub, for $absent"; then
       return 0
     fi
-    timeout 300 update-grub >&2 || log_warn 'update-grub failed'
+    step_try timeout 300 update-grub
     absent=$(grubcfg_absent "$(grubcfg_menu)" "$wanted" | one_line)
   fi
   if [ -n "$absent" ]; then
@@ -293,7 +296,7 @@ modules_step() {
       return 0
     fi
     for name in $absent; do
-      timeout 60 modprobe "$name" || :
+      step_try timeout 60 modprobe "$name"
     done
     absent=$(not_loaded | one_line)
   fi
@@ -317,12 +320,10 @@ hugepages_step() {
   1G) kib=1048576 ;;
   *) kib=2048 ;;
   esac
-  total=0
   read -r total 2>/dev/null <"/sys/kernel/mm/hugepages/hugepages-${kib}kB/nr_hugepages" || total=0
   text=
   for path in /sys/devices/system/node/node*/hugepages/"hugepages-${kib}kB"/nr_hugepages; do
-    if [ -r "$path" ]; then
-      read -r node <"$path" || node=unknown
+    if read -r node 2>/dev/null <"$path"; then
       path=${path#/sys/devices/system/node/}
       text="$text ${path%%/*}=$node"
     fi
@@ -366,7 +367,7 @@ tuning_step() {
     if step_dry tuning "apply $TUNING_FILE"; then
       return 0
     fi
-    timeout 30 sysctl -q -p "$TUNING_FILE" >&2 || :
+    step_try timeout 30 sysctl -q -p "$TUNING_FILE"
     open=$(untuned | one_line)
     ;;
   esac
@@ -396,7 +397,7 @@ ovmf_step() {
 # unit_state UNIT: prints enabled state and active state.
 unit_state() {
   local enabled active
-  enabled=$(systemctl is-enabled "$1" 2>/dev/null) || :
+  enabled=$(timeout 30 systemctl show --property UnitFileState --value "$1") || enabled=unknown
   active=$(timeout 30 systemctl show --property ActiveState --value "$1") || active=unknown
   printf '%s/%s\n' "${enabled:-unknown}" "$active"
 }
@@ -417,8 +418,7 @@ libvirt_step() {
     if step_dry libvirt 'enable and start libvirtd.service'; then
       return 0
     fi
-    timeout 60 systemctl daemon-reload || :
-    timeout 120 systemctl enable --now libvirtd.service >&2 || :
+    step_try timeout 120 systemctl enable --now libvirtd.service
   fi
   if libvirt_is_right; then
     step_pass libvirt 'libvirtd is enabled and answers'
@@ -439,10 +439,10 @@ runtime_step() {
   lines=$(timeout 1800 "$RUNTIME_PREPARE" $option) || status=$?
   printf '%s\n' "$lines" >&2
   last=$(printf '%s\n' "$lines" | tail -n 1)
-  case $status/$last in
-  3/*) step_dry runtime "run $RUNTIME_PREPARE" || : ;;
-  0/*' status=PASS check=summary '* | 0/*' status=WARN check=summary '*)
-    step_pass runtime "$RUNTIME_PREPARE: ${last##* skipped=}"
+  case $step_dry_run/$status/$last in
+  yes/3/*) step_dry runtime "run $RUNTIME_PREPARE" ;;
+  */0/*' status=PASS check=summary '* | */0/*' status=WARN check=summary '*)
+    step_pass runtime "$RUNTIME_PREPARE: skipped=${last##* skipped=}"
     case $last in
     *' changes=0 '*) ;;
     *) step_changes=$((step_changes + 1)) ;;
@@ -464,9 +464,9 @@ unit_step() {
     if step_dry "$1" "enable and start $2"; then
       return 0
     fi
-    timeout 60 systemctl daemon-reload || :
-    timeout 60 systemctl enable "$2" >&2 || :
-    timeout 2400 systemctl restart "$2" >&2 || :
+    # enabling reloads systemd's view of the unit files, also where it was enabled
+    step_try timeout 60 systemctl enable "$2"
+    step_try timeout 2400 systemctl restart "$2"
     state=$(unit_state "$2")
   fi
   if [ "$state" = enabled/active ]; then
@@ -499,19 +499,21 @@ is_noted() {
   [ "$found" = "$wanted" ] && [ -s "$STATE/complete" ]
 }
 
+# write_notes: returns 1 where a file could not be written.
+write_notes() {
+  install -d -m 0755 "$STATE" && noted | file_write "$CAPABILITIES" 0644 && printf 'complete\n' | file_write "$STATE/complete" 0644
+}
+
 complete_step() {
   if [ "$step_dry_run" = yes ] && [ "$step_changes" -gt 0 ]; then
-    step_dry complete "note it in $STATE/complete" || :
+    step_dry complete "note it in $STATE/complete"
     return 0
   fi
   if ! is_noted; then
     if step_dry complete "note it in $STATE/complete"; then
       return 0
     fi
-    if install -d -m 0755 "$STATE"; then
-      noted | file_write "$CAPABILITIES" 0644 || :
-      printf 'complete\n' | file_write "$STATE/complete" 0644 || :
-    fi
+    write_notes || log_warn 'the end of the bootstrap could not be noted'
   fi
   if is_noted; then
     step_pass complete "capabilities are in $CAPABILITIES"

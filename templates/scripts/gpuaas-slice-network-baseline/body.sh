@@ -45,8 +45,8 @@ main() {
     esac
     shift
   done
-  require_commands awk date dnsmasq flock grep id ip ip6tables ip6tables-restore iptables iptables-restore mkdir mv \
-    ovs-ofctl ovs-vsctl ping sleep sort ss stat sysctl systemctl tail timeout
+  require_commands awk cat date dnsmasq flock grep id ip ip6tables ip6tables-restore iptables iptables-restore mkdir mv \
+    ovs-ofctl ovs-vsctl ping sleep sort ss stat sysctl systemctl timeout
   require_root
   nodeenv_load "$NODE_ENV" GPUAAS_UPLINK_INTERFACE 'GPUAAS_BF3_MODE?'
   if [ "$dry_run" = no ]; then
@@ -251,28 +251,24 @@ bridge_step() {
   fi
 }
 
-# bridge_mac: prints the MAC address of the bridge's interface.
-bridge_mac() {
-  local mac
+# mac_look INTERFACE: sets mac to its MAC address; empty without the interface.
+mac_look() {
   mac=
-  if net_link_exists "$BRIDGE_NAME"; then
-    read -r mac <"/sys/class/net/$BRIDGE_NAME/address" || :
-  fi
-  printf '%s\n' "$mac"
+  { read -r mac <"/sys/class/net/$1/address"; } 2>/dev/null || :
 }
 
 # bridge_mac_step: a bridge takes the lowest MAC address of its ports unless it is told to keep one. The flows below, and
 # what guests have learned, go by it.
 bridge_mac_step() {
   local mac
-  mac=$(bridge_mac)
+  mac_look "$BRIDGE_NAME"
   if [ -z "$mac" ] || [ "$bridge_pinned" != "$mac" ]; then
     if dry bridge_mac "make $BRIDGE_NAME keep the MAC address ${bridge_pinned:-$mac}"; then
       return 0
     fi
     ovs-vsctl --timeout=15 set bridge "$BRIDGE_NAME" "other-config:hwaddr=\"${bridge_pinned:-$mac}\"" || :
     ovs_look
-    mac=$(bridge_mac)
+    mac_look "$BRIDGE_NAME"
   fi
   if [ -n "$mac" ] && [ "$bridge_pinned" = "$mac" ]; then
     pass bridge_mac "$BRIDGE_NAME keeps $mac"
@@ -317,12 +313,11 @@ guest_flows_step() {
 # isolation_look COMMAND WANTED JUMPS: sets isolation_rules (all rules of the kernel), isolation_right (is the chain as
 # WANTED?) and isolation_led (do JUMPS lead into it?) to yes or no. Returns 1 where the rules cannot be read.
 isolation_look() {
-  local found
   isolation_right=no
   isolation_led=no
   isolation_rules=$("$1" -w 30 -S) || return 1
-  found=$(isolation_lines "$isolation_rules" "-A $CHAIN ")
-  if [ "$found" = "$2" ]; then
+  isolation_lines "$isolation_rules" "-A $CHAIN "
+  if [ "$isolation_found" = "$2" ]; then
     isolation_right=yes
   fi
   if isolation_leads "$isolation_rules" "$3" "$CHAIN"; then
@@ -341,14 +336,12 @@ isolation_step() {
   jumps=$(isolation_jumps "$CHAIN" "$BRIDGE_NAME")
   if ! routed=$(isolation_routed "$BRIDGE_NAME"); then
     fail isolation "the host's routes cannot be read" 'look at: ip route show'
-    needs isolation_jumps isolation || :
-    return 0
+    needs isolation_jumps isolation || return 0
   fi
   wanted=$(isolation_chain "$CHAIN" "$BRIDGE_IP" "$BRIDGE_NETWORK" "$DENY_MANAGEMENT $DENY" "$ALLOW" "$routed")
   if ! isolation_look iptables "$wanted" "$jumps"; then
     fail isolation 'the firewall rules cannot be read' 'look at: iptables -S; lsmod | grep -e nf_tables -e ip_tables'
-    needs isolation_jumps isolation || :
-    return 0
+    needs isolation_jumps isolation || return 0
   fi
   if [ "$isolation_right" = no ]; then
     dry isolation "set the rules of chain $CHAIN" || :
@@ -418,21 +411,20 @@ bridge_address_step() {
 
 # address_step CHECK INTERFACE ADDRESS: the interface has the address, with this prefix and no other.
 address_step() {
-  local all
   if ! net_has_address "$2" "$3"; then
     if dry "$1" "add $3 to $2"; then
       return 0
     fi
     ip address add "$3" dev "$2" || :
+    net_look "$2"
   fi
-  all=$(net_addresses "$2" | awk '{ printf "%s%s", separator, $0; separator = " " }')
-  if ! net_has_address "$2" "$3"; then
-    fail "$1" "$2 has '$all', not $3" "look at: ip address show dev $2"
-  elif [ "$all" = "$3" ]; then
-    pass "$1" "$2 has $all"
-  else
-    warn "$1" "$2 has more than its own address: $all" "find out who added the others; remove: ip address del ADDRESS dev $2"
-  fi
+  case " $net_found " in
+  " $3 ") pass "$1" "$2 has $net_found" ;;
+  *" $3 "*)
+    warn "$1" "$2 has more than its own address: $net_found" "find out who added the others; remove: ip address del ADDRESS dev $2"
+    ;;
+  *) fail "$1" "$2 has '$net_found', not $3" "look at: ip address show dev $2" ;;
+  esac
 }
 
 # --- forwarding, NAT, the way out ---------------------------------------------------------------------
@@ -445,47 +437,48 @@ ip_forward_file_step() {
   fi
 }
 
-# forwarding: prints the kernel's value.
-forwarding() {
-  local value
-  value=unknown
-  read -r value </proc/sys/net/ipv4/ip_forward || :
-  printf '%s\n' "$value"
+# forwarding_look: sets forwarding to the kernel's value.
+forwarding_look() {
+  read -r forwarding </proc/sys/net/ipv4/ip_forward
 }
 
 ip_forward_step() {
-  local value
-  value=$(forwarding)
-  if [ "$value" != 1 ]; then
+  forwarding_look
+  if [ "$forwarding" != 1 ]; then
     if dry ip_forward "apply $SYSCTL_FILE"; then
       return 0
     fi
     timeout 30 sysctl -q -p "$SYSCTL_FILE" || :
-    value=$(forwarding)
+    forwarding_look
   fi
-  if [ "$value" = 1 ]; then
+  if [ "$forwarding" = 1 ]; then
     pass ip_forward 'net.ipv4.ip_forward is 1'
   else
-    fail ip_forward "net.ipv4.ip_forward is $value" 'look in /etc/sysctl.d for a file that turns it off again'
+    fail ip_forward "net.ipv4.ip_forward is $forwarding" 'look in /etc/sysctl.d for a file that turns it off again'
   fi
 }
 
-# nat_rules: prints how often the rule stands in the kernel, in the very form that node agent and runbook look for.
-nat_rules() {
-  local rules
+# nat_look: sets nat_count, how often the rule stands in the kernel, in the very form that node agent and runbook look for.
+nat_look() {
+  local rules line
+  nat_count=0
   rules=$(iptables -w 30 -t nat -S POSTROUTING) || return 1
-  printf '%s\n' "$rules" |
-    awk -v rule="-A POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE" '$0 == rule { n++ } END { print n + 0 }'
+  while IFS= read -r line; do
+    if [ "$line" = "-A POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE" ]; then
+      nat_count=$((nat_count + 1))
+    fi
+  done <<RULES
+$rules
+RULES
 }
 
 nat_step() {
-  local count
-  if ! count=$(nat_rules); then
+  if ! nat_look; then
     fail nat 'the nat table cannot be read' 'look at: iptables -t nat -S; lsmod | grep -e nf_nat -e ip_tables'
     return 0
   fi
   if [ "$BRIDGE_NAT" != true ]; then
-    if [ "$count" -eq 0 ]; then
+    if [ "$nat_count" -eq 0 ]; then
       skip nat 'network.bridge.nat is off for this profile'
     else
       warn nat "network.bridge.nat is off, but $BRIDGE_NETWORK is masqueraded" \
@@ -498,16 +491,16 @@ nat_step() {
       return 0
     fi
     iptables -w 30 -t nat -A POSTROUTING -s "$BRIDGE_NETWORK" -j MASQUERADE || :
-    count=$(nat_rules) || count=0
+    nat_look || :
   fi
-  case $count in
+  case $nat_count in
   0)
     fail nat "no rule -A POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE" \
       'guests would leave with private addresses; look at: iptables -t nat -S POSTROUTING'
     ;;
   1) pass nat "-A POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE" ;;
   *)
-    warn nat "the rule stands $count times" \
+    warn nat "the rule stands $nat_count times" \
       "remove the surplus: iptables -t nat -D POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE"
     ;;
   esac
@@ -568,14 +561,13 @@ tmfifo_look() {
 
 # tmfifo_look_at INTERFACE ADDRESS MAC
 tmfifo_look_at() {
-  local mac addresses
+  local mac
   tmfifo_known="$tmfifo_known$1 "
   if ! net_link_exists "$1"; then
     tmfifo_absent="$tmfifo_absent $1"
     return 0
   fi
-  mac=unknown
-  read -r mac <"/sys/class/net/$1/address" || :
+  mac_look "$1"
   if [ "$3" != - ] && [ "$mac" != "$3" ]; then
     tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 has the MAC address $mac, not $3"
   else
@@ -588,10 +580,10 @@ tmfifo_look_at() {
   if ! net_link_is_up "$1"; then
     tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 is down"
   fi
-  addresses=$(net_addresses "$1" | awk '{ printf "%s%s", separator, $0; separator = " " }')
-  case " $addresses " in
+  net_look "$1"
+  case " $net_found " in
   " $2 ") ;;
-  *" $2 "*) tmfifo_odd="$tmfifo_odd${tmfifo_odd:+; }$1 has more than its own address: $addresses" ;;
+  *" $2 "*) tmfifo_odd="$tmfifo_odd${tmfifo_odd:+; }$1 has more than its own address: $net_found" ;;
   *) tmfifo_missing="$tmfifo_missing${tmfifo_missing:+; }$1 lacks $2" ;;
   esac
 }
@@ -602,8 +594,7 @@ tmfifo_mend() {
   if ! net_link_exists "$1"; then
     return 0
   fi
-  mac=unknown
-  read -r mac <"/sys/class/net/$1/address" || :
+  mac_look "$1"
   if [ "$3" != - ] && [ "$mac" != "$3" ]; then
     ip link set dev "$1" address "$3" || :
   fi
@@ -693,32 +684,45 @@ dnsmasq_config_step() {
 
 # dnsmasq_serves: somebody listens for DNS on the bridge's address and for DHCP on the bridge.
 dnsmasq_serves() {
-  local sockets
+  local sockets address dns dhcp
   sockets=$(ss -H -l -u -n) || return 1
-  printf '%s\n' "$sockets" | awk -v dns="$BRIDGE_IP:53" -v bridge="$BRIDGE_NAME" '
-    $4 == dns || $4 == substr(dns, 1, length(dns) - 3) "%" bridge ":53" { has_dns = 1 }
-    $4 == "0.0.0.0:67" || $4 == "*:67" || $4 == "0.0.0.0%" bridge ":67" { has_dhcp = 1 }
-    END { exit !(has_dns && has_dhcp) }'
+  dns=no
+  dhcp=no
+  while read -r _ _ _ address _; do
+    case $address in
+    "$BRIDGE_IP:53" | "$BRIDGE_IP%$BRIDGE_NAME:53") dns=yes ;;
+    0.0.0.0:67 | '*:67' | "0.0.0.0%$BRIDGE_NAME:67") dhcp=yes ;;
+    *) ;;
+    esac
+  done <<SOCKETS
+$sockets
+SOCKETS
+  [ "$dns$dhcp" = yesyes ]
 }
 
 dnsmasq_step() {
-  local tries
+  local tries serves
   if [ "$systemd" = no ]; then
     skip dnsmasq "services are left alone: $UNIT restarts dnsmasq after this"
     return 0
   fi
-  if ! dnsmasq_serves; then
+  serves=yes
+  dnsmasq_serves || serves=no
+  if [ "$serves" = no ]; then
     if dry dnsmasq 'restart dnsmasq.service'; then
       return 0
     fi
     timeout 120 systemctl restart dnsmasq.service || :
     tries=0
-    while [ "$tries" -lt 20 ] && ! dnsmasq_serves; do
-      sleep 0.5
+    while [ "$serves" = no ] && [ "$tries" -lt 50 ]; do
+      sleep 0.2
       tries=$((tries + 1))
+      if dnsmasq_serves; then
+        serves=yes
+      fi
     done
   fi
-  if dnsmasq_serves; then
+  if [ "$serves" = yes ]; then
     pass dnsmasq "DNS on $BRIDGE_IP and DHCP on $BRIDGE_NAME are listened for"
   else
     fail dnsmasq "nobody listens for DNS on $BRIDGE_IP and DHCP on $BRIDGE_NAME" 'look at: systemctl status dnsmasq.service'

@@ -6,9 +6,10 @@ usage() {
 gpuaas-slice-retire [--apply] [--restore-fstab]
 
 Takes a slice host back to bare metal: gives its devices back from vfio-pci, removes the units gpuaas-slice-*, the
-chain $CHAIN, the guests' NAT, bridge $BRIDGE_NAME and the files of slice mode
-(kept in $RETIRED), and unmasks what slice mode masked. Without --apply it is a dry run. Refused
-while a slot is in use: a guest runs or is defined, or a process holds a passed-through device.
+chain $CHAIN, the guests' NAT, bridge $BRIDGE_NAME, virtual functions, the
+fabric and RShim addresses and the files of slice mode (kept in $RETIRED), and unmasks what slice
+mode masked. Without --apply it is a dry run. Refused while a slot is in use: a guest runs or is defined, or a process
+holds a passed-through device. A virtual function or an address that is in use stays, and is named.
 What stood on slice disks is gone; nothing of it is brought back.
 
   --apply          do it
@@ -43,7 +44,8 @@ main() {
     esac
     shift
   done
-  require_commands awk basename cp date find flock grep id mkdir mv readlink rm stat sync sysctl systemctl timeout uname
+  require_commands awk basename cp date find flock grep id ip mkdir mv readlink rm sleep ss stat sync sysctl systemctl \
+    timeout uname
   require_root
   if [ "$dry_run" = no ]; then
     step_lock /run/gpuaas-slice-retire.lock
@@ -57,8 +59,8 @@ main() {
   step_begin SLICE_RETIRE "$dry_run"
   step_again='run this again with --apply'
   # shellcheck disable=SC2086 # a list of names
-  evidence_begin slots bindings units dnsmasq files nat isolation isolation_ipv6 bridge forwarding boot \
-    initramfs masked fstab $checks
+  evidence_begin slots bindings units dnsmasq files nat isolation isolation_ipv6 bridge functions ipoib tmfifo forwarding \
+    boot initramfs masked fstab $checks
   run_steps
   step_finish 'way back to bare metal'
 }
@@ -74,6 +76,9 @@ run_steps() {
   if step_needs isolation units; then chain_step isolation iptables; fi
   if step_needs isolation_ipv6 units; then chain_step isolation_ipv6 ip6tables; fi
   if step_needs bridge units; then bridge_step; fi
+  if step_needs functions bindings units; then functions_step; fi
+  if step_needs ipoib slots; then ipoib_step; fi
+  if step_needs tmfifo units; then tmfifo_step; fi
   if step_needs forwarding files; then forwarding_step; fi
   if step_needs boot files; then boot_step; fi
   if step_needs initramfs files; then initramfs_step; fi
@@ -102,6 +107,9 @@ bare_metal_checks() {
   absent_binding
   absent_domains
   absent_masked "$MASKED"
+  absent_functions
+  absent_ipoib "$NETPLAN_FILE"
+  absent_tmfifo "$TMFIFO_INTERFACE"
 }
 
 # one_line: joins the lines of stdin.
@@ -390,6 +398,248 @@ bridge_step() {
     step_pass bridge "there is no $BRIDGE_NAME"
   else
     step_fail bridge "$BRIDGE_NAME is still there (in the database: $known)" "look at: ovs-vsctl show; ip link show dev $BRIDGE_NAME"
+  fi
+}
+
+# --- virtual functions and addresses -------------------------------------------------------------------------------
+
+# in_use ADDRESS: prints why a virtual function cannot go, one line a reason.
+in_use() {
+  local driver path name addresses held
+  driver=$(pci_driver "$1")
+  case $driver in
+  none | mlx5_core) ;;
+  *) printf '%s belongs to %s\n' "$1" "$driver" ;;
+  esac
+  name=
+  for path in "/sys/bus/pci/devices/$1"/net/*; do
+    [ -e "$path" ] || continue
+    name=${path##*/}
+    addresses=$(ip -o address show dev "$name" scope global) || addresses='? ? ? unknown'
+    printf '%s\n' "$addresses" | awk -v who="$1 ($name)" 'NF { print who " has " $4 }'
+    path=$(readlink "/sys/class/net/$name/master") || path=
+    [ -z "$path" ] || printf '%s (%s) belongs to %s\n' "$1" "$name" "${path##*/}"
+  done
+  pci_read "$1" class
+  case $driver/$pci_value/$name in
+  mlx5_core/0x0200*/) printf '%s has its interface in a network namespace of its own\n' "$1" ;;
+  *) ;;
+  esac
+  for path in "/sys/bus/pci/devices/$1"/infiniband_verbs/*; do
+    [ -e "$path" ] || continue
+    held=$(vfio_open "/dev/infiniband/${path##*/}")
+    [ -z "$held" ] || printf '%s is held by %s\n' "$1" "${held% }"
+  done
+}
+
+# functions_in_use: prints in_use of each virtual function of the ports that have some.
+functions_in_use() {
+  local port address
+  absent_ports | while read -r port _; do
+    fabricvf_links "$port" | while read -r _ address; do
+      in_use "$address"
+    done
+  done
+}
+
+# functions_left PORT...: prints those that are to have virtual functions, or still show some.
+functions_left() {
+  local port count
+  for port; do
+    pci_read "$port" sriov_numvfs
+    count=$(fabricvf_count "$port")
+    if [ "${pci_value:-0}" != 0 ] || [ "$count" -ne 0 ]; then
+      printf '%s has %s, %s are there\n' "$port" "${pci_value:-0}" "$count"
+    fi
+  done
+}
+
+# functions_step: a port has a number of them, or none: so one that is in use keeps all.
+functions_step() {
+  local ports found used port tries
+  ports=$(absent_ports | awk '{ print $1 }')
+  # shellcheck disable=SC2086 # a list of addresses
+  found=$(functions_left $ports | one_line)
+  if [ -n "$found" ]; then
+    used=$(functions_in_use | one_line)
+    if [ -n "$used" ]; then
+      step_fail functions "virtual functions are in use: $used" \
+        'free them, then run this again: take addresses and bridges away, end the processes, bind them to mlx5_core'
+      return 0
+    fi
+    if step_dry functions "remove the virtual functions of $(printf '%s\n' "$ports" | one_line)"; then
+      return 0
+    fi
+    for port in $ports; do
+      vfio_write 0 "/sys/bus/pci/devices/$port/sriov_numvfs" || log_warn "$port keeps its virtual functions"
+    done
+    tries=0
+    # shellcheck disable=SC2086 # a list of addresses
+    while found=$(functions_left $ports | one_line) && [ -n "$found" ] && [ "$tries" -lt "$VF_WAIT" ]; do
+      sleep 0.5
+      tries=$((tries + 1))
+    done
+  fi
+  if [ -n "$found" ]; then
+    step_fail functions "virtual functions are still there: $found" 'look at: dmesg of mlx5_core; they go with a reboot'
+  else
+    step_pass functions 'no NVIDIA port has virtual functions'
+  fi
+}
+
+# talks ADDRESS: prints the established connections of the host's ADDRESS (with its prefix length).
+talks() {
+  local found
+  found=$(timeout 30 ss -H -n -t -u state established src "${1%/*}") || found='? ? ? ? unknown'
+  printf '%s\n' "$found" | awk -v address="${1%/*}" 'NF { print address " talks with " $NF }'
+}
+
+# carried ADDRESSES: prints those of "INTERFACE ADDRESS" that the interface has.
+carried() {
+  local name address found
+  printf '%s\n' "$1" | while read -r name address; do
+    [ -n "$name" ] && [ -e "/sys/class/net/$name" ] || continue
+    found=$(ip -4 -o address show dev "$name") || found="? ? ? $address"
+    printf '%s\n' "$found" | awk -v name="$name" -v address="$address" '$4 == address { print address " on " name }'
+  done
+}
+
+# take_away ADDRESSES: takes them from their interfaces; with the last one of an interface go its routes.
+take_away() {
+  local name address
+  printf '%s\n' "$1" | while read -r name address; do
+    if [ -n "$name" ] && [ -e "/sys/class/net/$name" ]; then
+      timeout 30 ip address del "$address" dev "$name" || :
+    fi
+  done
+}
+
+# ipoib_file: prints the netplan file of slice mode: in its place, or put away by a run that may not have ended.
+ipoib_file() {
+  local file
+  file=$(printf '%s' "${NETPLAN_FILE#/}" | awk '{ gsub("/", "%"); printf "%s", $0 }')
+  for file in "$NETPLAN_FILE" "$RETIRED/$file".*; do
+    if [ -f "$file" ]; then
+      printf '%s\n' "$file"
+      return 0
+    fi
+  done
+}
+
+# ipoib_addresses FILE: prints "INTERFACE ADDRESS" of each address in FILE, which is gpuaas-gen's own; without those of
+# interfaces that another netplan file names.
+ipoib_addresses() {
+  awk '
+    /^    [^ ].*:$/ { name = $1; sub(/:$/, "", name) }
+    /^        - / && listed { gsub(/"/, "", $2); print name, $2 }
+    /^      [^ ]/ { listed = ($1 == "addresses:") }' "$1" | while read -r name address; do
+    others=$(grep -l -s -F -w -e "$name" /etc/netplan/*.yaml | grep -v -F -x "$NETPLAN_FILE") || :
+    [ -n "$others" ] || printf '%s %s\n' "$name" "$address"
+  done
+}
+
+# ipoib_left ADDRESSES: prints what is left of the fabric network: the file, the addresses, and what netplan made of them.
+ipoib_left() {
+  local name
+  [ ! -e "$NETPLAN_FILE" ] || printf '%s\n' "$NETPLAN_FILE"
+  carried "$1"
+  printf '%s\n' "$1" | while read -r name _; do
+    if [ -n "$name" ] && [ -e "/run/systemd/network/10-netplan-$name.network" ]; then
+      printf '%s\n' "/run/systemd/network/10-netplan-$name.network"
+    fi
+  done
+}
+
+# ipoib_busy ADDRESSES: prints why they cannot go.
+ipoib_busy() {
+  local name address routes
+  routes=$(ip -o route show default) || routes=
+  printf '%s\n' "$1" | while read -r name address; do
+    [ -n "$name" ] || continue
+    talks "$address"
+    printf '%s\n' "$routes" | awk -v name="$name" '
+      { for (i = 1; i < NF; i++) if ($i == "dev" && $(i + 1) == name) print "the default route leaves by " name }'
+  done
+}
+
+# ipoib_remove ADDRESSES: not by "netplan apply", which would touch all other links.
+ipoib_remove() {
+  take_away "$1"
+  if [ -e "$NETPLAN_FILE" ]; then
+    put_away "$NETPLAN_FILE" || return 0
+  fi
+  timeout 60 netplan generate || log_warn 'netplan generate failed'
+  timeout 30 networkctl reload || log_warn 'systemd-networkd was not told'
+}
+
+# ipoib_step: the file goes where it was rendered for another profile than bare metal, and its addresses with it.
+ipoib_step() {
+  local profile file addresses left busy
+  profile=$(absent_rendered_for "$NETPLAN_FILE")
+  file=$(ipoib_file)
+  if [ -z "$file" ]; then
+    step_pass ipoib "there is no $NETPLAN_FILE"
+    return 0
+  elif [ -e "$NETPLAN_FILE" ] && { [ -z "$profile" ] || [ "$profile" = baremetal ]; }; then
+    step_skip ipoib "$NETPLAN_FILE stays: it is ${profile:+that of profile }${profile:-not from gpuaas-gen}"
+    return 0
+  fi
+  addresses=$(ipoib_addresses "$file")
+  left=$(ipoib_left "$addresses" | one_line)
+  if [ -n "$left" ]; then
+    busy=$(ipoib_busy "$addresses" | one_line)
+    if [ -n "$busy" ]; then
+      step_fail ipoib "the fabric address is in use: $busy" 'end these connections (mounts, logins), or lead the route elsewhere'
+      return 0
+    fi
+    if step_dry ipoib "put or take away: $left"; then
+      return 0
+    fi
+    ipoib_remove "$addresses"
+    left=$(ipoib_left "$addresses" | one_line)
+  fi
+  if [ -n "$left" ]; then
+    step_fail ipoib "still there: $left" 'look at: networkctl status; is the file system read-only, or does something else set the address?'
+  else
+    step_pass ipoib "the fabric address of slice mode is gone; its netplan file is in $RETIRED"
+  fi
+}
+
+# tmfifo_addresses: prints "INTERFACE ADDRESS" of every card.
+tmfifo_addresses() {
+  printf '%s|%s\n%s\n' "$TMFIFO_INTERFACE" "${TMFIFO_ADDRESS:--}" "$TMFIFO_MORE" |
+    awk -F '|' '$2 != "-" && NF > 1 { print $1, $2 }'
+}
+
+# tmfifo_step: the addresses that the network baseline gave, unless the host's own configuration gives them too.
+tmfifo_step() {
+  local all ours left busy name address
+  all=$(tmfifo_addresses)
+  ours=$(printf '%s\n' "$all" | while read -r name address; do
+    busy=$(absent_configured "${name:-none}")
+    [ -n "$busy" ] || printf '%s %s\n' "$name" "$address"
+  done)
+  left=$(carried "$ours" | one_line)
+  if [ -n "$left" ]; then
+    busy=$(printf '%s\n' "$ours" | while read -r name address; do
+      [ -z "$name" ] || talks "$address"
+    done | one_line)
+    if [ -n "$busy" ]; then
+      step_fail tmfifo "the RShim address is in use: $busy" 'end these connections (logins to the DPU)'
+      return 0
+    fi
+    if step_dry tmfifo "take away $left"; then
+      return 0
+    fi
+    take_away "$ours"
+    left=$(carried "$ours" | one_line)
+  fi
+  if [ -n "$left" ]; then
+    step_fail tmfifo "still there: $left" 'look at: ip address show; what else sets the address?'
+  elif [ "$ours" != "$all" ]; then
+    step_skip tmfifo "the host's own network configuration sets the RShim addresses; they stay"
+  else
+    step_pass tmfifo 'the RShim interfaces have no address of slice mode'
   fi
 }
 

@@ -129,8 +129,9 @@ $1
 "*) ;;
     *)
       # the record comes first: a run that is killed in between leaves a name too many, not one too few
-      install -d -m 0755 "${MASKED%/*}" || return 1
-      printf '%s\n' "$known" "$1" | awk 'NF' | file_write "$MASKED" 0644 || return 1
+      {
+        install -d -m 0755 "${MASKED%/*}" && printf '%s\n' "$known" "$1" | awk 'NF' | file_write "$MASKED" 0644
+      } || return 1
       ;;
     esac
     timeout 60 systemctl mask "$1" >&2 || return 1
@@ -176,7 +177,7 @@ folder_step() {
     if step_dry "$1" "give $2 mode 0$3 (it is: $facts)"; then
       return 0
     fi
-    install -d -o root -m "0$3" "$2" || :
+    step_try install -d -o root -m "0$3" "$2"
     facts=$(stat -c '%F %u %a' "$2" 2>/dev/null) || facts=missing
   fi
   if [ "$facts" = "directory 0 $3" ]; then
@@ -198,7 +199,7 @@ libvirt_step() {
 memlock_seen() {
   local pid
   pid=$(unit_property libvirtd.service MainPID) || pid=0
-  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/limits" ]; then
+  if [ -r "/proc/$pid/limits" ]; then
     awk '/^Max locked memory/ { print ($5 == "unlimited") ? "infinity" : $5 }' "/proc/$pid/limits"
   else
     unit_property libvirtd.service LimitMEMLOCK
@@ -229,8 +230,8 @@ memlock_step() {
     if step_dry memlock 'restart libvirtd.service, so that it takes its drop-in (guests go on)'; then
       return 0
     fi
-    timeout 60 systemctl daemon-reload || :
-    timeout 120 systemctl try-restart libvirtd.service || :
+    step_try timeout 60 systemctl daemon-reload
+    step_try timeout 120 systemctl try-restart libvirtd.service
     seen=$(memlock_seen) || seen=unknown
   fi
   if [ "$seen" = infinity ]; then
@@ -293,9 +294,9 @@ reservations_step() {
       return 0
     fi
     for path in $stale; do
-      rm -f "$path" || :
+      step_try rm -f "$path"
     done
-    timeout 120 systemctl try-restart dnsmasq.service || log_warn 'dnsmasq was not restarted'
+    step_try timeout 120 systemctl try-restart dnsmasq.service
     stale=$(stale_reservations) || stale=unknown
   fi
   if [ -n "$stale" ]; then

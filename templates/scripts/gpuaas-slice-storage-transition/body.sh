@@ -76,7 +76,8 @@ main() {
 }
 
 take_lock() {
-  if ! : 2>/dev/null >>/run/gpuaas-slice-storage-transition.lock; then
+  # not ":", a special builtin: where its redirection fails, dash and busybox ash end the whole script
+  if ! true 2>/dev/null >>/run/gpuaas-slice-storage-transition.lock; then
     log_error 'cannot write /run/gpuaas-slice-storage-transition.lock: is /run full or read-only?'
     return 1
   fi
@@ -374,7 +375,6 @@ members_check() {
     if ! found=$(nvme_signatures "$name"); then
       problems="$problems
 $name${tab}signatures cannot be read"
-      continue
     fi
     for entry in $found; do
       before="$before$name${tab}$entry

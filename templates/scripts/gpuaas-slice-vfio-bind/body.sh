@@ -181,7 +181,6 @@ declared_use() {
   if [ -n "${GPUAAS_OS_DISK?}" ]; then
     port=$(readlink -f "${GPUAAS_OS_DISK?}") || port=
     hostuse_block "/sys/class/block/${port##*/}" 'carries the OS disk'
-    hostuse_block "/sys/block/${port##*/}" 'carries the OS disk'
   fi
 }
 
@@ -207,15 +206,15 @@ host_devices_step() {
 group_problems() {
   local address group
   printf '%s\n' "$addresses" | while IFS= read -r address; do
-    if ! group=$(vfio_group "$address"); then
+    if group=$(vfio_group "$address"); then
+      vfio_endpoints "$group" | while IFS= read -r other; do
+        if ! contains "$addresses" "$other"; then
+          printf 'group %s of %s also holds %s, which is not approved\n' "$group" "$address" "$other"
+        fi
+      done
+    else
       printf '%s is in no IOMMU group\n' "$address"
-      continue
     fi
-    vfio_endpoints "$group" | while IFS= read -r other; do
-      if ! contains "$addresses" "$other"; then
-        printf 'group %s of %s also holds %s, which is not approved\n' "$group" "$address" "$other"
-      fi
-    done
   done
 }
 
@@ -294,7 +293,7 @@ bound_step() {
       vfio_set "$address" vfio-pci || log_warn "$address: the kernel refused a write"
     done
     # shellcheck disable=SC2086 # a list of addresses
-    vfio_settled $open || :
+    vfio_settled $open
   fi
   left=$(not_bound | while IFS= read -r address; do
     printf '%s has driver %s\n' "$address" "$(pci_driver "$address")"
