@@ -24,10 +24,12 @@ def run(work: Callable[[MaasHttp], Awaitable[T]], *answers: bytes, close: bool =
     With `close` the server closes the connection after the last one.
     """
     left, asked, made = [*answers], list[bytes](), 0
+    writers: list[asyncio.StreamWriter] = []  # one that nobody holds closes its connection, from Python 3.13 on
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal made
         made += 1
+        writers.append(writer)
         while left:
             try:
                 asked.append(await reader.readuntil(END))
@@ -41,7 +43,11 @@ def run(work: Callable[[MaasHttp], Awaitable[T]], *answers: bytes, close: bool =
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/MAAS/"
         async with server, MaasHttp(Connection(url, ApiKey("a:b:c"), timeout_s=0.5)) as http:
-            return await work(http)
+            try:
+                return await work(http)
+            finally:
+                for writer in writers:
+                    writer.close()
 
     return asyncio.run(inside()), asked, made
 

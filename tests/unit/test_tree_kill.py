@@ -269,9 +269,12 @@ TWO = [
 ]
 
 
-def _writer(root: Path, files: list[TreeFile], until: float) -> Callable[[], None]:
+def _writer(root: Path, files: list[TreeFile], enough: Path) -> Callable[[], None]:
+    """Writes until the file `enough` is there, half a minute at most."""
+
     def action() -> None:
-        while time.monotonic() < until:
+        deadline = time.monotonic() + 30
+        while not enough.exists() and time.monotonic() < deadline:
             write(root, files)
 
     return action
@@ -297,11 +300,20 @@ def test_two_writers_and_a_reader(folder: Path, way: str, monkeypatch: pytest.Mo
     write(root, ONE)
     if way == "file by file":
         monkeypatch.setattr(exchange, "rename_exchange", refuse(errno.EINVAL))
-    until = time.monotonic() + 1.0
-    children = [start(_writer(root, files, until)) for files in (ONE, TWO)]
+    enough = folder.parent / f"{folder.name}-enough"
     trees = [{file.path: file.content for file in files} for files in (ONE, TWO)]
     whole = [0, 0]
-    while way == "exchange" and time.monotonic() < until:
+    started = time.monotonic()
+    children = [start(_writer(root, files, enough)) for files in (ONE, TWO)]
+
+    def reading() -> bool:
+        """For a second, and on until both trees were seen; a busy machine may take long for that."""
+        took = time.monotonic() - started
+        return took < 1.0 or (not all(whole) and took < 25)
+
+    if way == "file by file":
+        time.sleep(1.0)
+    while way == "exchange" and reading():
         descriptor = os.open(root, os.O_RDONLY)
         found = _read_through(descriptor)
         # Opened once, it is one tree: whole, or already replaced and on its way out.
@@ -311,7 +323,9 @@ def test_two_writers_and_a_reader(folder: Path, way: str, monkeypatch: pytest.Mo
             assert os.fstat(descriptor).st_ino != root.stat().st_ino, "half a tree under its own name"
             assert any(found.items() <= tree.items() for tree in trees), "a mixture of both"
         os.close(descriptor)
+    enough.touch()
     assert [end_of(child) for child in children] == [0, 0]
+    enough.unlink()
     assert snapshot(root) in (wanted(ONE), wanted(TWO))
     assert siblings(root) == []
     if way == "exchange":
