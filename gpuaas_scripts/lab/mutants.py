@@ -104,10 +104,11 @@ def _placed(raw: bytes, start: int, end: int, new: str) -> tuple[int, int, str]:
     return start, end, new.replace("\0", raw[start:end].decode())  # \0: what was there
 
 
-def _changes(node: object, raw: bytes) -> Iterator[_Change]:
+def _changes(node: object, raw: bytes, *, unused: bool = False) -> Iterator[_Change]:
+    """The changes in a part of the tree; `unused` says that nothing looks at its status."""
     if isinstance(node, list):
-        for item in node:
-            yield from _changes(item, raw)
+        for number, item in enumerate(node, 1):
+            yield from _changes(item, raw, unused=number < len(node))
         return
     if not isinstance(node, dict):
         return
@@ -116,13 +117,14 @@ def _changes(node: object, raw: bytes) -> Iterator[_Change]:
         yield from _condition(node, raw)
     elif kind == "BinaryCmd" and node.get("Op") in ("&&", "||"):
         place = node["OpPos"]["Offset"]
-        yield Kind.EXCHANGED, place, place + 2, "||" if node["Op"] == "&&" else "&&"
+        if not (unused and node["Op"] == "||" and _word(node["Y"]) in (":", "true")):  # `may_fail && :` is the same
+            yield Kind.EXCHANGED, place, place + 2, "||" if node["Op"] == "&&" else "&&"
         yield from _comparison(node["Y"])
     elif kind == "CallExpr" and node.get("Args"):
         yield from _of_call(node)
     for key, value in node.items():
         if isinstance(value, (dict, list)) and not key.endswith("Pos"):
-            yield from _changes(value, raw)
+            yield from _changes(value, raw, unused=unused and key == "Cmd")
 
 
 def _condition(node: dict[str, Any], raw: bytes) -> Iterator[_Change]:

@@ -6,7 +6,6 @@ import hashlib
 import re
 import shutil
 import tempfile
-import threading
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.bats import BATS_AT, TESTS_AT, BatsFile, Outcome, TestResult, bats_mounts, parse_tap
 from gpuaas_scripts.lab.container import Container, boot
 from gpuaas_scripts.lab.hosts import load_host
+from gpuaas_scripts.lab.image import cache_folder
+from gpuaas_scripts.lab.loops import alone
 from gpuaas_scripts.lab.mutants import Function, Mutant, functions
 from gpuaas_scripts.lab.reach import HELPERS, LOG, Marked, looking, mark, read_log, with_mark
 from gpuaas_scripts.run import CommandError, Completed
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from gpuaas_scripts.lab.suite import Suite
 
-_ALONE = threading.Lock()
 _TIMING = re.compile(r"(.*) in (\d+)ms")
 _KEPT = 3
 """Containers that a station keeps running."""
@@ -132,7 +132,7 @@ class Station:
         limit = _SETUP_SECONDS + sum(3 * test.seconds + 5 for test in tests)
         patience = int(5 + 3 * max(test.seconds for test in tests))
         env = {"GPUAAS_SCRIPT_TIMEOUT": str(patience)}
-        with _ALONE if file.alone else nullcontext():
+        with alone(cache_folder()) if file.alone else nullcontext():
             container, started = self._container(file), time.monotonic()
             try:
                 done = bats(container, file, [test.name for test in tests], env, limit)
@@ -213,10 +213,10 @@ def learn(suite: Suite, scripts: Scripts, file: BatsFile, marked: dict[tuple[str
         helpers.write_text(helpers.read_text("utf-8") + HELPERS, "utf-8")
         host = load_host(suite.hosts / file.host) if file.host else None
         with (
-            _ALONE if file.alone else nullcontext(),
+            alone(cache_folder()) if file.alone else nullcontext(),
             boot(suite.engine, suite.image, host=host, mounts=bats_mounts(tests, generated), name="reach") as container,
         ):
-            container.sh(f": >{LOG}; chmod 666 {LOG}")
+            container.sh(f"mount -o remount,size=1g {Path(LOG).parent}; : >{LOG}; chmod 666 {LOG}")
             done = bats(container, file, [], {}, 1800)
             once = f"awk '/^@/ {{ split(\"\", seen); print; next }} !seen[$0]++' {LOG}"
             said = container.sh(once).stdout

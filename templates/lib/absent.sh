@@ -47,10 +47,11 @@ absent_services() {
     evidence_fail SLICE_PARITY no_slice_services 'systemd does not answer' 'look at: systemctl status'
     return 0
   fi
-  # a unit that others only name (After=) is listed as not-found; a mark may stand before the name
+  # a unit that others only name (After=) is listed as not-found, and so is one that runs though its file is gone; a mark may
+  # stand before the name
   found=$(
     {
-      printf '%s\n' "$found" | awk '{ sub(/^[^A-Za-z]+/, "") } $2 != "not-found" { print $1 }'
+      printf '%s\n' "$found" | awk '{ sub(/^[^A-Za-z]+/, "") } $2 != "not-found" || $3 !~ /^(inactive|failed)$/ { print $1 }'
       find /etc/systemd/system /run/systemd/system /usr/lib/systemd/system -name 'gpuaas-slice-*' 2>/dev/null |
         awk '{ sub(/.*[/]/, ""); print }'
     } | awk 'NF && !seen[$1]++' | absent_one_line
@@ -122,7 +123,7 @@ absent_nat() {
 
 absent_dnsmasq() {
   local found
-  found=$(find /etc/dnsmasq.d /etc/systemd/system/dnsmasq.service.d -name 'gpuaas-*' 2>/dev/null | absent_one_line) || :
+  found=$(find /etc/dnsmasq.d /etc/systemd/system/dnsmasq.service.d -name 'gpuaas-*' 2>/dev/null | absent_one_line)
   if [ -z "$found" ]; then
     evidence_pass SLICE_PARITY no_slice_dnsmasq "nothing of gpuaas-* is in /etc/dnsmasq.d"
   else

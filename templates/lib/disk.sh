@@ -193,7 +193,8 @@ disk_tags() {
       $1 != "" { print name "\tUUID=" $1 }
       $2 != "" { print name "\tLABEL=" $2 }'
   done
-  { timeout 30 partx --raw --noheadings --output UUID,NAME "/dev/$1" 2>/dev/null || :; } | awk -v name="$1" '
+  listing=$(timeout 30 partx --raw --noheadings --output UUID,NAME "/dev/$1" 2>/dev/null) || listing=
+  printf '%s\n' "$listing" | awk -v name="$1" '
     $1 != "" { print name "\tPARTUUID=" $1 }
     $2 != "" { print name "\tPARTLABEL=" $2 }'
   nvme_pci_address "$1" | awk -v name="$1" '$1 != "" { print name "\tpci:" $1 }'

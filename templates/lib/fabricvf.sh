@@ -4,7 +4,7 @@
 fabricvf_links() {
   local link address
   for link in "/sys/bus/pci/devices/$1"/virtfn*; do
-    address=$(readlink "$link") || continue
+    address=$(readlink "$link") || address=
     address=${address##*/}
     if [ -e "/sys/bus/pci/devices/$address/vendor" ]; then
       printf '%s %s\n' "${link##*/virtfn}" "$address"

@@ -5,7 +5,7 @@
 load helpers
 
 SCRIPT=profiles/slice-vm/root/usr/local/sbin/gpuaas-benchmark-capture
-TOOLS='fio sysbench nvidia-smi nvbandwidth dcgmproftester12 vllm ib_write_bw lspci ssh'
+TOOLS='fio sysbench nvidia-smi nvbandwidth dcgmproftester12 vllm ib_write_bw lspci ssh systemd-detect-virt'
 OUT=/run/capture.json
 
 setup() {
@@ -16,6 +16,7 @@ setup() {
 
 teardown() {
     for name in $TOOLS; do rm -f "/usr/local/bin/$name"; done
+    rm -f /etc/sysctl.d/61-gpuaas-tuning.conf
 }
 
 # tool NAME: stdin is its code; calls are kept
@@ -108,15 +109,30 @@ is() {
     is .probes.gpu_fp64.detail 'dcgmproftester is not installed'
     is .tools.fio null
     is .gpus null
+    is '.captured_at | test("^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")' true
     is .facts.product 'PowerEdge XE9680L'
+    is .facts.host "$(uname -n)"
+    is .facts.kernel "$(uname -r)"
+    is .facts.virtualization "$(systemd-detect-virt)"
+    is .facts.os "$(. /etc/os-release && echo "$PRETTY_NAME")"
+    is .facts.cpu "$(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)"
+    is .facts.cpu_threads "$(awk '/^processor/ { n++ } END { print n }' /proc/cpuinfo)"
+    is .facts.memory "$(awk '/^MemTotal:/ { print $2, $3 }' /proc/meminfo)"
+    is .facts.numa_nodes "$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' | wc -l)"
+    is .tuning.memlock "$(awk '/^Max locked memory/ { print $4 }' /proc/self/limits)"
+    is .tuning.profile null
     is '.tuning["hugepages-1048576kB"]' 512
     # of several digits: dash reads files of /proc/sys byte by byte, and gets one
     is '.tuning["net.ipv4.tcp_rmem"]' "$(tr '\t' ' ' </proc/sys/net/ipv4/tcp_rmem)"
+    # GPUs and network adapters, nothing else
     is '[.pcie[] | select(.id == "10de:2335")] | length' 8
+    is '[.pcie[] | select(.id | test("^(10de:2335|15b3:)") | not)] | length' 0
+    is '.pcie[] | select(.address == "0000:1b:00.0") | "\(.ats) \(.max_payload)"' 'null null'
 }
 
 @test "all tools: every probe is measured, with its unit; versions, GPUs and PCIe settings are captured" {
     all_tools
+    echo '# tuning profile throughput' >/etc/sysctl.d/61-gpuaas-tuning.conf
     capture --label all --seconds 2 --fio-target /run/target --rdma-peer 10.178.0.12 --rdma-device mlx5_10 --output $OUT
     [ "$status" -eq 0 ] || fail "$stderr"
     is '[.probes[].status] | unique | join(" ")' measured
@@ -132,13 +148,19 @@ is() {
     is '.gpus[0] | "\(.name) \(.driver_version) \(.["clocks.max.sm"]) \(.persistence_mode)"' 'NVIDIA H200 570.211.01 1980 Enabled'
     is '.pcie[] | select(.address == "0000:1b:00.0") | "\(.ats) \(.acs) \(.max_read_request) \(.max_payload)"' '- null 512 256'
     is '.pcie[] | select(.address == "0000:bc:00.0") | "\(.ats) \(.acs) \(.max_read_request)"' '+ SrcValid- TransBlk- ReqRedir- 4096'
-    is .tools.fio fio-3.33
-    is .tools.dcgmproftester dcgmproftester12
+    is '.tools | [.fio, .ib_write_bw, .lspci, .nvbandwidth, .nvidia_smi, .sysbench, .dcgmproftester, .vllm] | join(", ")' \
+        'fio-3.33, Version: 6.06, lspci version 3.13.0, nvbandwidth Version: v0.8, NVIDIA-SMI version  : 570.211.01, sysbench 1.0.20, dcgmproftester12, 0.9.1'
+    is .tuning.profile throughput
     # the target is only read, the peer and the device reach the tool
     grep -q '^fio .*--readonly .*--rw=read .*--filename=/run/target' /run/calls
     ! grep -E '^fio .*(rw=write|rw=randwrite|rw=rw)' /run/calls || fail 'fio writes'
     grep -qx 'ib_write_bw -F --report_gbits -D 2 -d mlx5_10 10.178.0.12' /run/calls
+    threads=$(awk '/^processor/ { n++ } END { print n }' /proc/cpuinfo)
+    grep -q "^sysbench cpu --threads=$threads --time=2 " /run/calls
+    grep -q "^sysbench memory --threads=$threads --time=2 " /run/calls
     # what differs from machine to machine is no part of the method
+    is '.method.probes | keys | join(" ")' 'cpu gpu_fp64 gpu_memory memory rdma_write storage_random storage_sequential vllm'
+    is .method.probes.rdma_write 'ib_write_bw -F --report_gbits -D 2 {device} {peer}'
     is '.method.probes | tostring | test("/run/target|10.178|mlx5_10")' false
     is .method.seconds 2
 }
@@ -148,12 +170,18 @@ is() {
     echo 'case $* in cpu*) echo "no threads"; exit 3 ;; memory*) echo "MiB transferred (many MiB/sec)" ;; esac' | tool sysbench
     echo 'echo "3;fio-3.33;x;5;22;0;0;0"' | tool fio
     echo 'echo "Couldn'"'"'t connect to 10.178.0.12:18515"; exit 1' | tool ib_write_bw
+    echo 'exit 1' | tool systemd-detect-virt
+    echo 'echo "no driver"; exit 9' | tool nvidia-smi
     capture --label broken --fio-target /run/target --rdma-peer 10.178.0.12 --output $OUT
     [ "$status" -eq 1 ]
     [[ $stderr == *'a probe failed'* ]]
     is '"\(.probes.cpu.status) \(.probes.cpu.detail)"' 'failed no threads'
-    is .probes.memory.status failed
-    is .probes.storage_sequential.status failed
+    is '"\(.probes.memory.status) \(.probes.memory.detail)"' \
+        'failed its output was not understood: MiB transferred (many MiB/sec)'
+    is '"\(.probes.storage_sequential.status) \(.probes.storage_sequential.detail)"' \
+        'failed its output was not understood: 3;fio-3.33;x;5;22;0;0;0'
+    is .facts.virtualization unknown
+    is .gpus null
     is '"\(.probes.rdma_write.status) \(.probes.rdma_write.detail)"' "failed Couldn't connect to 10.178.0.12:18515"
     is .probes.rdma_write.values '{}'
     is .probes.gpu_memory.status measured
@@ -162,7 +190,8 @@ is() {
 
 @test "a disk that is measured is told by model and serial: its kernel name says nothing" {
     disk=/dev/disk/by-id/nvme-eui.000000000000000100a075244a103331
-    capture --label x --fio-target "$disk" --output $OUT
+    capture --label x --fio-target "$disk" --output /run/capture-new/folder/out.json
+    mv /run/capture-new/folder/out.json $OUT
     name=$(readlink -f "$disk")
     is .facts.fio_target "$disk"
     is .facts.fio_target_serial "$(cat "/sys/block/${name##*/}/device/serial")"
@@ -188,6 +217,28 @@ is() {
         [ "$status" -eq 2 ] && [ -z "$output" ] && [ -n "$stderr" ] || fail "$words: $status $output"
     done
     [ ! -e /run/calls ]
+    # another machine gets the script from its file
+    path=$(script_path "$SCRIPT")
+    _shell_words
+    run --separate-stderr "${shell_words[@]}" -s -- --label x --host 127.0.0.1 <"$path"
+    [ "$status" -eq 2 ] && [ -z "$output" ]
+    [[ $stderr == *'from its file'* ]]
+}
+
+@test "missing commands are named all at once; ssh only where it is needed" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    path=$(script_path "$SCRIPT")
+    _shell_words
+    ln -s "$(command -v "${shell_words[0]}")" "$BATS_TEST_TMPDIR/bin/${shell_words[0]}"
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path" --label x
+    [ "$status" -eq 1 ] && [ -z "$output" ]
+    [[ $stderr == *'missing commands: awk '*' find '*' uname;'* ]]
+    for name in awk cat chmod chown cmp date find grep id mkdir mktemp mv readlink rm sed tail timeout tr uname; do
+        ln -s "$(command -v $name)" "$BATS_TEST_TMPDIR/bin/$name"
+    done
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path" --label x --host 127.0.0.1
+    [ "$status" -eq 1 ] && [ -z "$output" ]
+    [[ $stderr == *'missing commands: ssh;'* ]]
 }
 
 @test "an output that cannot be written is an error, and what stood there stays" {

@@ -52,6 +52,7 @@ mkdir -p $memory
 case "$*" in
 "link set dev "*" vf "*)
     [ ! -e /run/card/deaf ] || exit 0
+    [ ! -e "/run/card/refuses-$7" ] || exit 2
     printf '%s\n' "$8" >"$memory/$4.$6.$7"
     printf '%s\n' "$*" >>/run/card/calls ;;
 "link show dev p"[01])
@@ -91,7 +92,7 @@ STANDIN
 
 setup() {
     host_reset
-    rm -rf /run/card /run/card-stuck "$MAP"
+    rm -rf /run/card /run/card-stuck /var/lib/gpuaas
     mkdir -p /run/card
     echo 16 >/run/card/fw-vfs
     echo 'True(1)' >/run/card/fw-sriov
@@ -130,7 +131,7 @@ teardown() {
         [ ! -e "/sys/class/net/$rep" ] || ip link delete "$rep"
     done
     ! mountpoint -q /var/lib/gpuaas || umount /var/lib/gpuaas
-    rm -f /usr/local/bin/ip /usr/local/bin/devlink /usr/local/bin/mstconfig /usr/local/bin/ovs-vsctl
+    rm -f /usr/local/bin/ip /usr/local/bin/devlink /usr/local/bin/mstconfig /usr/local/bin/ovs-vsctl /usr/local/bin/flock
 }
 
 # value NAME VALUE: another value in node.env.
@@ -148,6 +149,10 @@ nic() {
     for rep in rep0v0 rep0v1 rep0v2 rep0v3 rep1v0 rep1v1 rep1v2 rep1v3; do
         ip link add "$rep" type veth peer name "x$rep"
     done
+    # the port's representors stand beside its own interface
+    mkdir -p "$PCI/devices/$P0/net/a0"
+    echo pf0vf0 >"$PCI/devices/$P0/net/a0/phys_port_name"
+    echo p0 >"$PCI/devices/$P0/net/p0/phys_port_name"
 }
 
 infiniband() {
@@ -196,6 +201,10 @@ state() {
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in configured assignment ports firmware tmfifo_peer functions identity map; do assert_evidence "$check" PASS; done
     for check in switchdev subnet_manager qos; do assert_evidence "$check" SKIP; done
+    [[ $stderr != *warning:* ]] || fail "$stderr"
+    assert_evidence assignment PASS '8 slots, each with its own function and MAC address'
+    assert_evidence ports PASS "on mlx5_core: $P0; $P1"
+    assert_evidence functions PASS '4 functions a port, all there'
     assert_evidence representors WARN "not proven from the host: representors in its bridge are the DPU's"
     [[ $(evidence_field representors remediation) == *"reviews $PLAN and runs it on the DPU"* ]]
     [ "$(evidence_field summary status)" = WARN ]
@@ -224,7 +233,9 @@ state() {
     before=$(state)
     vfs --dry-run
     [ "$status" -eq 3 ] || fail "$status $output $stderr"
-    for check in functions identity map; do assert_evidence "$check" WARN 'dry run: would *'; done
+    assert_evidence functions WARN "dry run: would make 4 functions of $P0; $P1"
+    assert_evidence identity WARN 'dry run: would set MAC addresses or GUIDs of slots 0 1 2 3 4 5 6 7*'
+    assert_evidence map WARN "dry run: would write $MAP"
     assert_evidence representors WARN 'not proven from the host*'
     [ "$(state)" = "$before" ]
 }
@@ -271,9 +282,10 @@ run_plan() {
     [[ $(tail -n 3 <<<"$stderr") == *'port-to-br pf1vf2'* ]]
 }
 
-@test "--help; unknown argument; not root; missing commands; missing node.env" {
+@test "--help; unknown argument; not root; missing commands; another run; missing node.env" {
     vfs --help
     [ "$status" -eq 0 ]
+    [[ $output == *--dry-run*'Exit status'* ]]
     vfs --flash
     [ "$status" -eq 2 ]
     [[ $stderr == *'unknown argument: --flash'* ]]
@@ -287,8 +299,19 @@ run_plan() {
     run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path"
     [ "$status" -eq 1 ]
     [[ $stderr == *'missing commands:'*' devlink '*' ovs-vsctl '* ]]
-    rm /etc/gpuaas/node.env
+    # the other run is this test; not waited for two minutes. A dry run need not wait
+    program /usr/local/bin/flock <<<$'#!/bin/sh\nshift 2\nexec /usr/bin/flock -n "$@"'
+    exec 8>/run/gpuaas-slice-fabric-vfs.lock
+    /usr/bin/flock 8
     before=$(state)
+    vfs
+    [ "$status" -eq 1 ] && [ -z "$output" ]
+    [[ $stderr == *'another run of this script has not ended'* ]]
+    [ "$(state)" = "$before" ]
+    vfs --dry-run
+    exec 8>&-
+    [ "$status" -eq 3 ] || fail "$output $stderr"
+    rm /etc/gpuaas/node.env
     vfs
     [ "$status" -eq 1 ]
     [ -z "$output" ]
@@ -305,23 +328,24 @@ run_plan() {
     value GPUAAS_BF3_MODE dpu
     value GPUAAS_BF3_VFS ''
     vfs
-    only_fails configured assignment ports tmfifo_peer functions map
+    only_fails configured assignment ports firmware tmfifo_peer switchdev functions identity subnet_manager representors qos map
     assert_evidence configured FAIL 'not set: bf3.ports bf3.vfs'
 }
 
 @test "assignment: a function or MAC address twice, or one that no port has: FAIL, nothing is made" {
     before=$(state)
-    sed -i "s/^1|02:00:00:00:00:11/0|02:00:00:00:00:10/; s/^7|/9|/" /etc/gpuaas/node.env
+    sed -i "s/^1|02:00:00:00:00:11/0|02:00:00:00:00:10/; s/^4|[^|]*/4|-/; s/^7|/9|/" /etc/gpuaas/node.env
     vfs
-    only_fails assignment functions identity map
-    assert_evidence assignment FAIL '*slot 1: its function is that*slot 1: its MAC*slot 7: no port*'
+    only_fails assignment functions identity subnet_manager representors qos map
+    assert_evidence assignment FAIL '*slot 1: its function is that*slot 1: its MAC*slot 4: no MAC*slot 7: no port*'
     [ "$(state)" = "$before" ]
 }
 
 @test "ports: another vendor, another driver, no interface: FAIL" {
     echo 0x8086 >"$PCI/devices/$P1/vendor"
     vfs
-    only_fails ports firmware functions map
+    only_fails ports firmware switchdev functions identity subnet_manager representors qos map
+    assert_evidence ports FAIL "$P1 is no NVIDIA (Mellanox) function: 0x8086"
     echo 0x15b3 >"$PCI/devices/$P1/vendor"
     rm "$PCI/devices/$P1/driver"
     vfs
@@ -344,10 +368,12 @@ run_plan() {
     echo 'False(0)' >/run/card/fw-sriov
     vfs
     only_fails firmware
+    assert_evidence firmware FAIL '*SRIOV_EN is False(0), 1 is needed*'
     echo 'True(1)' >/run/card/fw-sriov
     echo 2 >/run/card/fw-vfs
     vfs
     only_fails firmware
+    assert_evidence firmware FAIL '*NUM_OF_VFS is 2, 4 is needed*'
     echo 16 >/run/card/fw-vfs
     echo 'DISABLED(1)' >/run/card/fw-next
     vfs
@@ -356,6 +382,7 @@ run_plan() {
     : >/run/card/firmware-silent
     vfs
     assert_evidence firmware WARN '*unknown*does not answer*'
+    [[ $(evidence_field firmware remediation) == *'(lockdown: [none] integrity confidentiality)'* ]]
     rm /usr/local/bin/mstconfig
     vfs
     assert_evidence firmware WARN '*neither mstconfig*'
@@ -379,7 +406,7 @@ run_plan() {
 @test "functions: more than the card has, another number that is there, functions that do not come: FAIL" {
     echo 2 >"$PCI/devices/$P0/sriov_totalvfs"
     vfs
-    only_fails functions identity representors map
+    only_fails functions identity subnet_manager representors qos map
     assert_evidence functions FAIL "$P0 has at most 2 functions, 4 are asked for"
     [ "$(cat "$PCI/devices/$P1/sriov_numvfs")" = 0 ]
     echo 16 >"$PCI/devices/$P0/sriov_totalvfs"
@@ -400,8 +427,8 @@ run_plan() {
 @test "identity: a MAC address that the card does not take is FAIL" {
     : >/run/card/deaf
     vfs
-    only_fails identity map
-    assert_evidence identity FAIL '*slot 0 (0000:bc:00.0 vf 0)*'
+    only_fails identity subnet_manager map
+    assert_evidence identity FAIL '*slot 0 (0000:bc:00.0 vf 0); slot 1*'
 }
 
 @test "identity: a function that a guest holds is not renamed" {
@@ -427,24 +454,51 @@ run_plan() {
     [ "$(cat /run/card/vf/p0.1.node_guid)" = 02:00:00:ff:fe:00:00:11 ]
     [ "$(cat /run/card/vf/p1.0.port_guid)" = 02:00:00:ff:fe:00:00:14 ]
     [ "$(sort -u /run/card/vf/*.node_guid | wc -l)" -eq 8 ]
+    [ "$(cat "$PCI/drivers/mlx5_core/unbind")" = 0000:bf:00.3 ]
     [ "$(cat "$PCI/drivers/mlx5_core/bind")" = 0000:bf:00.3 ]
+    grep -q -x 'link set dev p1 vf 3 state auto' /run/card/calls
     assert_evidence subnet_manager PASS
     mkdir -p "$PCI/devices/0000:be:00.2/infiniband/mlx5_9/ports/1"
     echo '1: DOWN' >"$PCI/devices/0000:be:00.2/infiniband/mlx5_9/ports/1/state"
     vfs
     only_fails subnet_manager
+    assert_evidence subnet_manager FAIL 'functions stay Down: 0000:be:00.2 is DOWN'
     [[ $(evidence_field subnet_manager remediation) == *'virt_enabled 2'* ]]
+    # what the card refuses is told, and nothing is made of it
+    for word in node_guid port_guid state; do
+        : >"/run/card/refuses-$word"
+        run_functions "$SCRIPT" "name_function $P0 0 02:00:00:00:00:10"
+        [ "$status" -eq 1 ] || fail "$word"
+        rm "/run/card/refuses-$word"
+    done
+    rm "$PCI/drivers/mlx5_core/unbind"
+    mkdir "$PCI/drivers/mlx5_core/unbind"
+    run_functions "$SCRIPT" "name_function $P0 0 02:00:00:00:00:10"
+    rmdir "$PCI/drivers/mlx5_core/unbind"
+    [ "$status" -eq 1 ]
     rm -r /run/card/vf
     : >/run/card/deaf
     vfs
-    only_fails identity subnet_manager
+    only_fails identity subnet_manager map
+    # an Ethernet port beside it has no subnet manager
+    rm -r "$PCI/devices/$P0/infiniband" /run/card/deaf
+    vfs
+    assert_evidence subnet_manager PASS
 }
 
 @test "NIC mode: switchdev, representors in the bridge, rates; all read back" {
     nic
     value GPUAAS_BF3_QOS_MBIT 25000
+    before=$(state)
+    vfs --dry-run
+    [ "$status" -eq 3 ] || fail "$output $stderr"
+    assert_evidence switchdev WARN "dry run: would put into switchdev mode: $P0; $P1"
+    assert_evidence representors WARN 'dry run: would add to ovsbr0: rep0v0 (slot 0); *rep1v3 (slot 7)'
+    assert_evidence qos WARN 'dry run: would limit rep0v0; *; rep1v3 to 25000 Mbit/s'
+    [ "$(state)" = "$before" ]
     vfs
     [ "$status" -eq 0 ] || fail "$output $stderr"
+    [[ $stderr != *warning:* ]] || fail "$stderr"
     for check in configured assignment ports firmware switchdev functions identity representors qos map; do
         assert_evidence "$check" PASS
     done
@@ -460,7 +514,8 @@ run_plan() {
     nic
     : >/run/card/no-switchdev
     vfs
-    only_fails switchdev functions map
+    only_fails switchdev functions identity subnet_manager representors qos map
+    assert_evidence switchdev FAIL "not in switchdev mode: $P0; $P1"
     [ "$(cat "$PCI/devices/$P0/sriov_numvfs")" = 0 ]
 }
 
@@ -470,12 +525,12 @@ run_plan() {
     : >/run/card/no-rep-2
     vfs
     only_fails representors qos
-    assert_evidence representors FAIL '*slot 2: none*'
+    assert_evidence representors FAIL 'not in ovsbr0 and up: slot 2: none'
     rm /run/card/no-rep-2
     printf '#!/bin/sh\ncase "$*" in *add-port*rep0v2*) exit 0 ;; esac\nexec /usr/bin/ovs-vsctl "$@"\n' | program /usr/local/bin/ovs-vsctl
     vfs
     only_fails representors qos
-    assert_evidence representors FAIL '*slot 2: rep0v2*'
+    assert_evidence representors FAIL 'not in ovsbr0 and up: slot 2: rep0v2'
 }
 
 @test "qos: a rate that does not stay is FAIL; in DPU mode it is never PASS" {
@@ -484,7 +539,7 @@ run_plan() {
     printf '#!/bin/sh\ncase "$*" in *"set interface rep0v1"*) exit 0 ;; esac\nexec /usr/bin/ovs-vsctl "$@"\n' | program /usr/local/bin/ovs-vsctl
     vfs
     only_fails qos
-    assert_evidence qos FAIL '*slot 1: rep0v1*'
+    assert_evidence qos FAIL 'not limited: slot 1: rep0v1'
     value GPUAAS_BF3_MODE dpu
     vfs
     assert_evidence qos WARN "not proven from the host: rate limits are the DPU's"

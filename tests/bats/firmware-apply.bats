@@ -259,6 +259,7 @@ queue() {
     assert_evidence bios_settings PASS
     [ "$(evidence_field summary status)" = PASS ]
     grep -qx 'status: passed' "$RESULT_PATH"
+    [ "$(grep -c ' status=INFO check=bios_attribute ' <<<"$output")" -eq 3 ] || fail "$output"
 }
 
 @test "one setting staged already, without a job: only the other is staged, and the job is made" {

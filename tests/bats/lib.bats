@@ -113,6 +113,16 @@ evidence_pass XY e 1; evidence_area_verdict XY; evidence_area_verdict Z'
     code 'printf two | file_write "$1" 0640' "$file"
     [ "$(cat "$file")" = two ]
     [ "$(stat -c '%a %u %g' "$file")" = '604 1000 1001' ]
+    # what cannot be done is an error, and leaves nothing
+    for name in chown chmod mv; do
+        code "$name() { return 1; }; printf three | file_write \"\$1\" 0640" "$file"
+        [ "$status" -eq 1 ] && [[ $stderr == *'error: cannot '*" $file"* ]] || fail "$name: $status $stderr"
+    done
+    code 'printf one | file_write "$1" 0640' "$BATS_TEST_TMPDIR/no/such"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *'error: cannot write beside '* ]]
+    [ "$(cat "$file")" = two ]
+    [ "$(ls "$BATS_TEST_TMPDIR" | grep -c '^file')" -eq 1 ]
     # a full disk
     mkdir "$BATS_TEST_TMPDIR/full"
     mount -t tmpfs -o size=64k full "$BATS_TEST_TMPDIR/full"

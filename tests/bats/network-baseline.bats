@@ -24,6 +24,7 @@ installed() {
 
 # Each test starts from a host on which all is right; one that has made this wrong is put right here.
 setup() {
+    install_script
     # a daemon-reload lasts longer than most tests
     if [ "$(installed)" != "$(cat /run/installed 2>/dev/null)" ]; then
         install_files
@@ -34,8 +35,6 @@ setup() {
     systemctl start openvswitch-switch.service gpuaas-slice-network-baseline.service dnsmasq.service
     "$INSTALLED" >"$BATS_TEST_TMPDIR/setup" 2>&1 || fail "setup: $(cat "$BATS_TEST_TMPDIR/setup")"
 }
-
-INSTALLED=/usr/local/sbin/gpuaas-slice-network-baseline
 
 teardown() {
     rm -f /etc/dnsmasq.d/broken.conf /etc/systemd/system/gpuaas-slice-host-net-baseline.service

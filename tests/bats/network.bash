@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034,SC2154
 
 SCRIPT=gpuaas-slice-network-baseline
+INSTALLED=/usr/local/sbin/gpuaas-slice-network-baseline
 UNIT=/etc/systemd/system/gpuaas-slice-network-baseline.service
 CHAIN=GPUAAS-SLICE-ISOLATION
 TIMER_DROP_IN=/etc/systemd/system/gpuaas-slice-network-repair.timer.d/lab.conf
@@ -10,30 +11,38 @@ TIMER_DROP_IN=/etc/systemd/system/gpuaas-slice-network-repair.timer.d/lab.conf
 # install_files: what cloud-init would write, before the package dnsmasq is there.
 install_files() {
     cp -R "$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root/." /
-    chmod 755 /usr/local/sbin/gpuaas-slice-network-baseline
+    chmod 755 "$INSTALLED"
     install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" /etc/gpuaas/node.env
+}
+
+# install_script: the script alone, where another one is installed.
+install_script() {
+    local delivered=$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root$INSTALLED
+    cmp -s "$delivered" "$INSTALLED" || install -m 755 "$delivered" "$INSTALLED"
 }
 
 # network_host: a host that cloud-init has prepared, with an uplink and a DPU.
 network_host() {
+    # the container has run this file before, for another shell
+    if [ -e /sys/class/net/uplink0 ]; then
+        install_script
+        return 0
+    fi
     install_files
     DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends dnsmasq >/var/log/apt-dnsmasq 2>&1
-    # the container may have run this file before, for another shell
-    if [ ! -e /sys/class/net/uplink0 ]; then
-        # the world behind the uplink; it has no route back to the guests' network
-        ip netns add world
-        ip link add uplink0 type veth peer name router0 netns world
-        ip -n world link set lo up
-        ip -n world address add 198.51.100.1/24 dev router0
-        ip -n world link set router0 up
-        ip address add 198.51.100.11/24 dev uplink0
-        ip link set uplink0 up
-        ip route add default via 198.51.100.1 dev uplink0
-        ip netns add dpu
-        ip link add tmfifo_net0 type veth peer name dpu0 netns dpu
-        ip -n dpu address add 192.168.100.2/30 dev dpu0
-        ip -n dpu link set dpu0 up
-    fi
+    # the world behind the uplink; it has no route back to the guests' network
+    ip netns add world
+    ip link add uplink0 type veth peer name router0 netns world
+    ip -n world link set lo up
+    ip -n world address add 198.51.100.1/24 dev router0
+    ip -n world link set router0 up
+    ip address add 198.51.100.11/24 dev uplink0
+    ip link set uplink0 up
+    ip route add default via 198.51.100.1 dev uplink0
+    ip netns add dpu
+    ip link add tmfifo_net0 type veth peer name dpu0 netns dpu
+    ip -n dpu address add 192.168.100.2/30 dev dpu0
+    ip -n dpu link set dpu0 up
     # the real timer has a test of its own; in all others it must not mend what is broken on purpose
     mkdir -p "${TIMER_DROP_IN%/*}"
     printf '[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1d\n' >"$TIMER_DROP_IN"

@@ -331,6 +331,7 @@ old_works() {
     put "$new" 3.0
     assert_evidence rollback FAIL 'there is none before, *could not be removed'
     rm /usr/local/bin/systemctl
+    agent "$new" 2.0 'exit 1'
     old_works
     agent "$BATS_TEST_TMPDIR/old2" 1.0 'exit 1'
     rm "$KEPT/proven"

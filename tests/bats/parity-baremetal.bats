@@ -36,7 +36,7 @@ teardown() {
     for name in tmfifo_net0 tmfifo_net1; do
         [ ! -e "/sys/class/net/$name" ] || ip link delete "$name"
     done
-    rm -f $VIRSH /usr/local/bin/ovs-vsctl /usr/local/bin/iptables /usr/local/bin/systemctl /etc/dnsmasq.d/gpuaas-slice.conf
+    rm -f $VIRSH /usr/local/bin/ovs-vsctl /usr/local/bin/iptables /usr/local/bin/systemctl /usr/local/bin/ssh /etc/dnsmasq.d/gpuaas-slice.conf
     rm -f /etc/systemd/system/gpuaas-slice-*.service /var/lib/gpuaas/masked-units
     systemctl unmask --quiet nvidia-persistenced.service
     systemctl daemon-reload
@@ -78,11 +78,21 @@ shadow() {
     done
 }
 
-@test "--json, --help, and what it does not know" {
+@test "--json, --help, --host, and what it does not know" {
     run_script "$SCRIPT" --json
     [ "$(jq -r .summary.status <<<"$output")" = PASS ]
     run_script "$SCRIPT" --help
     [ "$status" -eq 0 ]
+    [[ $output == *--final*--host*'Exit status'* ]]
+    # another machine: this one, without the network between
+    shadow ssh 'for word; do :; done; exec $word'
+    run_script "$SCRIPT" --host other --user root
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    assert_evidence no_slice_tmfifo PASS
+    assert_evidence summary PASS 'root@other*'
+    shadow ssh 'exit 255'
+    run_script "$SCRIPT" --host other
+    [ "$status" -eq 4 ] && [ -z "$output" ] || fail "$status $output"
     for words in --bogus '--profile slice-vm' '--area host'; do
         # shellcheck disable=SC2086 # several words
         run_script "$SCRIPT" $words
@@ -118,6 +128,15 @@ shadow() {
     run_script "$SCRIPT"
     systemctl stop names.service
     assert_evidence no_slice_services PASS
+    # one that runs on without its file
+    printf '[Service]\nExecStart=/bin/sleep infinity\n' >/etc/systemd/system/gpuaas-slice-runs.service
+    systemctl daemon-reload
+    systemctl start gpuaas-slice-runs.service
+    rm /etc/systemd/system/gpuaas-slice-runs.service
+    systemctl daemon-reload
+    run_script "$SCRIPT"
+    systemctl stop gpuaas-slice-runs.service
+    only_fails no_slice_services gpuaas-slice-runs.service
     shadow systemctl 'case "$*" in *list-units*) exit 1 ;; esac; exec /usr/bin/systemctl "$@"'
     run_script "$SCRIPT"
     only_fails no_slice_services 'systemd does not answer'
@@ -187,7 +206,7 @@ shadow() {
 }
 
 @test "no_masked_units: a recorded unit that is still masked is FAIL, one that was given back is not" {
-    echo nvidia-persistenced.service >/var/lib/gpuaas/masked-units
+    printf '\nnvidia-persistenced.service\n' >/var/lib/gpuaas/masked-units
     run_script "$SCRIPT"
     assert_evidence no_masked_units PASS
     systemctl mask --quiet nvidia-persistenced.service
@@ -235,12 +254,31 @@ shadow() {
     rm /usr/local/bin/ip
 }
 
-@test "not root is refused, on both" {
+@test "without virsh, iptables and Open vSwitch nothing of theirs can be there" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    ln -s /usr/local/bin/* /usr/sbin/* /usr/bin/* "$BATS_TEST_TMPDIR/bin/" 2>/dev/null || true
+    rm -f "$BATS_TEST_TMPDIR"/bin/{virsh,iptables,ovs-vsctl}
+    PATH=$BATS_TEST_TMPDIR/bin run_script "$SCRIPT" --final
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    assert_evidence no_slice_bridge PASS 'no interface ovsbr0; Open vSwitch is not installed'
+    for check in no_isolation_chain no_slice_nat; do assert_evidence "$check" SKIP 'iptables is not installed'; done
+    assert_evidence no_slice_domains SKIP 'virsh is not installed'
+}
+
+@test "not root, or a command missing, is refused, on both" {
     _shell_words
     for script in "$SCRIPT" "$SLICE"; do
         path=$(script_path "$script")
         run --separate-stderr setpriv --reuid 65534 --clear-groups "${shell_words[@]}" "$path" --profile baremetal
         [ "$status" -eq 1 ]
         [[ $stderr == *'must run as root'* ]]
+    done
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for name in "${shell_words[0]}" sh; do ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"; done
+    for words in '' '--host other'; do
+        # shellcheck disable=SC2086 # several words
+        run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$(script_path "$SCRIPT")" $words
+        [ "$status" -eq 1 ]
+        [[ $stderr == *'missing commands:'*' timeout'* ]]
     done
 }

@@ -210,6 +210,7 @@ switch() {
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in $CHECKS; do check_is "$check" PASS; done
     check_is api_topology WARN 'not asked*'
+    check_is tenant_isolation PASS 'a guest gets no answer from 198.51.100.11; *; 192.168.100.2'
     [ "$(evidence_field summary status)" = WARN ]
     [[ $(tail -n 1 <<<"$output") == *' failures=0 warnings=1' ]]
     [ "$(switch)" = "$before" ] || fail "$(switch)"
@@ -289,6 +290,9 @@ switch() {
     [ "$status" -eq 1 ]
     # busybox ash has some of them built in
     [[ $stderr == *'missing commands:'*'iptables'* ]]
+    run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path" --host 127.0.0.1
+    [ "$status" -eq 1 ]
+    [[ $stderr == *'missing commands: ssh;'* ]]
     sed -i '$d' /etc/gpuaas/node.env
     parity
     [ "$status" -eq 1 ]
@@ -346,7 +350,6 @@ switch() {
     node_env GPUAAS_NODE_AGENT_VERSION "${version}1"
     quick_fails node_agent_version
     # an agent that is a script, and says nothing of itself
-    printf '#!/bin/sh\n[ "$1" != --version ] || exit 3\nexec 2>&1\nwhile :; do read -r _; done </dev/zero\n' >/usr/local/bin/agent.new
     printf '#!/bin/sh\n[ "$1" != --version ] || exit 3\nwhile :; do sleep 9; done\n' >/usr/local/bin/agent.new
     chmod 755 /usr/local/bin/agent.new
     mv /usr/local/bin/agent.new /usr/local/bin/gpuaas-node-agent
@@ -467,12 +470,14 @@ switch() {
 @test "fabric_address, fabric_route: no address, down, no interface, another way" {
     ip address delete 10.178.0.11/16 dev ibp15s0
     quick_fails fabric_address
+    check_is fabric_address FAIL 'ibp15s0 is down, or has not 10.178.0.11/16'
     check_is fabric_route SKIP 'stands on fabric_address, which is FAIL'
     right
     ip link set ibp15s0 down
     quick_fails fabric_address
     ip link set ibp15s0 name away0
     quick_fails fabric_address
+    check_is fabric_address FAIL 'no interface ibp15s0'
     ip link set away0 name ibp15s0
     ip link set ibp15s0 up
     right
@@ -699,6 +704,13 @@ switch() {
     only_fails test_port
     check_is dhcp_offer SKIP 'stands on test_port, which is FAIL'
     [ -z "$(switch | grep parity)" ]
+    rm /usr/local/bin/ip
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    ln -s /usr/bin/* /usr/sbin/* "$BATS_TEST_TMPDIR/bin/" 2>/dev/null || true
+    rm "$BATS_TEST_TMPDIR/bin/dhcpcd"
+    PATH=/usr/local/sbin:/usr/local/bin:$BATS_TEST_TMPDIR/bin parity --area guest
+    only_fails test_port
+    check_is test_port FAIL 'dhcpcd is not installed'
 }
 
 @test "dhcp_offer: none, and one with another router, are FAIL" {
@@ -768,8 +780,9 @@ switch() {
     path=$(script_path "$SCRIPT")
     _shell_words
     systemctl kill --signal STOP dnsmasq.service
-    for signal in TERM HUP KILL; do
-        "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &
+    for signal in TERM HUP INT KILL; do
+        # what a shell starts in the background ignores SIGINT
+        env --default-signal=INT "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &
         pid=$!
         for _ in $(seq 100); do ! pgrep -x dhcpcd >/dev/null || break; sleep 0.05; done
         [ -e /run/netns/gpuaas-parity ]

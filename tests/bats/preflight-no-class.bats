@@ -16,9 +16,10 @@ load helpers
     run --separate-stderr env PATH="$BATS_TEST_TMPDIR/bin" "${shell_words[@]}" "$path"
     [ "$status" -eq 0 ]
     [ "${#lines[@]}" -eq 1 ]
-    [[ $output == *"no\\ hardware\\ class\\ for\\ DMI\\ vendor\\ \\'Example\\ Systems\\'"* ]]
+    [[ $output == *"no\\ hardware\\ class\\ for\\ DMI\\ vendor\\ \\'Example\\ Systems\\',\\ product\\ \\'Web\\ Server\\ 1000\\'" ]]
     [ "$(sed -n 1p "$RESULT_PATH")" = 'status: skipped' ]
     grep -qx '  verdict: "SKIP"' "$RESULT_PATH"
+    grep -qx '  hardware_class: "none"' "$RESULT_PATH"
 }
 
 @test "vendor and product must both fit, whole" {

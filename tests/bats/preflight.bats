@@ -105,6 +105,11 @@ LINES
     grep -qF ' check=bf3 detail=0000:bc:00.0 id=15b3:a2dc numa=1 link_width=4/16 ' <<<"$output"
     grep -qF ' check=gpu detail=0000:1b:00.0 id=10de:2335 numa=unknown ' <<<"$output"
     grep -F ' check=bf3 detail=0000:bc:00.0 ' <<<"$output" | grep -qF ' driver=none sriov_totalvfs=16 sriov_numvfs=4'
+    assert_evidence bf3_sriov PASS 'virtual functions current/total: 0000:bc:00.0:4/16 0000:bc:00.1:0/16'
+    # what is not there gets no line
+    rm -r /sys/devices/system/node/node*/hugepages
+    preflight
+    run ! grep -F ' check=hugepages ' <<<"$output"
 }
 
 @test "the YAML holds every evidence line as it was printed" {
@@ -515,13 +520,15 @@ Sriov|BIOS.Devices|Enabled|Enabled|
     rm /sys/block/nvme1n1
     preflight
     only_fails nvme_count
-    assert_evidence nvme_count FAIL '8 of 9 *'
+    assert_evidence nvme_count FAIL \
+        '8 of 9 whole devices: nvme0n1 nvme2n1 nvme3n1 nvme4n1 nvme5n1 nvme6n1 nvme7n1 nvme8n1*'
 }
 
 @test "nvme: a machine without any is FAIL in count, identity and OS disk" {
     rm /sys/block/nvme*
     preflight
     assert_evidence nvme_count FAIL '0 of 9 *'
+    [[ $output != *' check=ignored '* ]]
     assert_evidence nvme_identity FAIL 'no NVMe devices'
     assert_evidence os_disk FAIL
     stands_on nvme_raw os_disk

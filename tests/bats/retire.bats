@@ -185,7 +185,7 @@ teardown() {
     ip route delete default dev ibp15s0 2>/dev/null || true
     ip link delete other0 2>/dev/null || true
     rm -f /etc/netplan/70-other.yaml /dev/infiniband/uverbs3
-    for name in systemctl iptables ip6tables ovs-vsctl sysctl mv cp sync ip ss networkctl; do rm -f "/usr/local/bin/$name"; done
+    for name in systemctl iptables ip6tables ovs-vsctl sysctl mv cp sync ip ss networkctl flock; do rm -f "/usr/local/bin/$name"; done
     rm -rf /etc/sysctl.d/99-other.conf /etc/fstab.gpuaas* /dev/vfio "$RETIRED"
     [ -x /usr/local/bin/update-grub ] || chmod 755 /usr/local/bin/update-grub
     systemctl start openvswitch-switch.service
@@ -223,6 +223,9 @@ shadow() {
 }
 
 @test "a dry run names every change and makes none; --apply makes them; the bare-metal parity passes; again, nothing is to do" {
+    printf '[Service]\nType=oneshot\nExecStart=/bin/false\n' >/etc/systemd/system/gpuaas-slice-fails.service
+    systemctl daemon-reload
+    run ! systemctl start gpuaas-slice-fails.service
     before=$(state)
     retire
     [ "$status" -eq 3 ] || fail "$output $stderr"
@@ -230,15 +233,21 @@ shadow() {
         assert_evidence "$check" WARN 'dry run: would *'
     done
     [ "$(evidence_field nat remediation)" = 'run this again with --apply' ]
+    assert_evidence units WARN '*: /etc/systemd/system/gpuaas-slice-network-repair.timer; */gpuaas-slice-fails.service*'
+    assert_evidence dnsmasq WARN 'dry run: would put away *.d/gpuaas-*; *.d/gpuaas-*; stop dnsmasq.service where*'
+    assert_evidence files WARN 'dry run: would put away /etc/default/grub.d/90-gpuaas.cfg; *; /var/lib/gpuaas/fabric-vfs.json'
+    assert_evidence boot WARN 'dry run: would run update-grub'
+    assert_evidence masked WARN 'dry run: would unmask what /var/lib/gpuaas/masked-units records: nvidia-persistenced.service'
     assert_evidence functions WARN 'dry run: would remove the virtual functions of 0000:bc:00.0'
     assert_evidence ipoib WARN "*$NETPLAN; 10.178.0.11/16 on ibp15s0; /run/systemd/network/10-netplan-ibp15s0.network"
     assert_evidence tmfifo WARN 'dry run: would take away 192.168.100.1/30 on tmfifo_net0'
     after=$(state)
     [ "$after" = "$before" ] || fail "$(diff <(echo "$before") <(echo "$after"))"
-    shadow networkctl 'printf "%s\n" "$*" >/run/networkctl-calls'
+    shadow networkctl 'printf "%s\n" "$*" >/run/networkctl-calls; exit 0'
     retire --apply
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in ${CHECKS% fstab} $ABSENT; do assert_evidence "$check" PASS; done
+    [[ $stderr != *warning:* ]] || fail "$stderr"
     assert_evidence fstab SKIP '*/share1; *UUID=99999999*/share2'
     [ "$(evidence_field summary status)" = PASS ]
     # the same, seen with other eyes
@@ -248,6 +257,8 @@ shadow() {
     [ -z "$(find /etc/systemd -name 'gpuaas-slice-*')" ]
     [ "$(systemctl is-active gpuaas-slice-network-repair.timer)" = inactive ]
     [ "$(systemctl is-active dnsmasq.service)" = inactive ]
+    [ "$(systemctl is-enabled dnsmasq.service)" = disabled ]
+    run ! systemctl is-failed gpuaas-slice-fails.service
     [ "$(systemctl show -p LoadState --value nvidia-persistenced.service)" = loaded ]
     [ "$(cat /boot/grub/grub.cfg)" = $'\tlinux /vmlinuz root=x quiet' ]
     [ ! -e "$PCI/devices/$DEVICE/driver" ]
@@ -259,12 +270,13 @@ shadow() {
     # nothing is thrown away
     for name in 'etc%default%grub.d%90-gpuaas.cfg' 'etc%dnsmasq.d%gpuaas-gpuaas-slice-x.conf' 'etc%systemd%system%gpuaas-slice-network-baseline.service' \
         'var%lib%gpuaas%masked-units' 'etc%netplan%60-ipoib.yaml' 'etc%gpuaas%dpu-plan.sh' 'var%lib%gpuaas%fabric-vfs.json'; do
-        [ -n "$(find "$RETIRED" -name "$name.*")" ] || fail "$name is not kept"
+        [ -n "$(find "$RETIRED" -name "$name.20*")" ] || fail "$name is not kept"
     done
     grep -q "^$MARKER.*/share1" /etc/fstab
     rm -f /etc/gpuaas/node.env
     run_script profiles/baremetal/root/usr/local/sbin/gpuaas-slice-parity-check --final
     [ "$status" -eq 0 ] || fail "$output $stderr"
+    rm -rf /etc/systemd/system/dnsmasq.service.d
     before=$(state)
     retire --apply
     [ "$status" -eq 0 ] || fail "$output"
@@ -281,7 +293,7 @@ shadow() {
     retire --apply
     [ "$(evidence_field slots detail)" = "domain somebody's runs" ]
     [ "$status" -eq 1 ]
-    for check in bindings units dnsmasq files nat isolation isolation_ipv6 bridge functions ipoib tmfifo masked fstab; do assert_evidence "$check" SKIP 'stands on *'; done
+    for check in ${CHECKS#slots } isolation_ipv6 $ABSENT; do assert_evidence "$check" SKIP 'stands on *'; done
     mv "$VIRSH/running-somebody's" "$VIRSH/off-gpuaas-slice-7"
     retire --apply
     assert_evidence slots FAIL 'domain gpuaas-slice-7 is defined'
@@ -318,14 +330,29 @@ shadow() {
     rm "$PCI/devices/$DEVICE/driver"
     retire
     assert_evidence bindings FAIL "still with vfio-pci: $DEVICE"
+    ln -sfn ../../../bus/pci/drivers/vfio-pci "$PCI/devices/$DEVICE/driver"
+    echo '(null)' >"$PCI/devices/$DEVICE/driver_override"
+    prints bound "$DEVICE"
 }
 
-@test "units: one that cannot be put away is FAIL, and the files wait for it" {
-    shadow mv 'case "$*" in *network-baseline.service*) exit 1 ;; esac'
+@test "units: one that cannot be put away, or runs on without its file, is FAIL, and the files wait for it; masked: its record" {
+    : >"$RETIRED"
     retire --apply
-    assert_evidence units FAIL 'still there: /etc/systemd/system/gpuaas-slice-network-baseline.service*'
-    for check in dnsmasq files nat isolation bridge functions tmfifo; do assert_evidence "$check" SKIP 'stands on units*'; done
+    rm "$RETIRED"
+    assert_evidence units FAIL 'still there: /etc/systemd/system/gpuaas-slice-network-repair.timer; *'
+    assert_evidence masked FAIL '/var/lib/gpuaas/masked-units cannot be put away'
+    printf '[Service]\nExecStart=/bin/sleep infinity\n' >/etc/systemd/system/gpuaas-slice-runs.service
+    systemctl daemon-reload
+    systemctl start gpuaas-slice-runs.service
+    shadow mv 'case "$*" in *network-baseline.service*) exit 1 ;; esac'
+    shadow systemctl 'case "$*" in *--now*runs.service) exit 1 ;; esac'
+    retire --apply
+    rm /usr/local/bin/systemctl
+    assert_evidence units FAIL 'still there: /etc/systemd/system/gpuaas-slice-network-baseline.service; *gpuaas-slice-runs.service'
+    for check in dnsmasq files nat isolation isolation_ipv6 bridge functions tmfifo; do assert_evidence "$check" SKIP 'stands on units*'; done
+    assert_evidence no_slice_services FAIL '*gpuaas-slice-runs.service*'
     [ -e /etc/sysctl.d/60-gpuaas-slice.conf ]
+    systemctl stop gpuaas-slice-runs.service
 }
 
 # only CHECK...: these are FAIL, each with a remediation, and no other but what the bare-metal checks see of them.
@@ -378,6 +405,7 @@ only_fail() {
     done
     [ "$(cat /etc/fstab)" = "$before" ]
     [ ! -e /etc/fstab.gpuaas-new ]
+    [[ $stderr == *'warning: /etc/fstab was not written'* ]]
 }
 
 @test "again, other ways: a chain, a file, a database that does not answer, an image that cannot be read" {
@@ -388,7 +416,7 @@ only_fail() {
     retire --apply
     only_fail files isolation bridge
     assert_evidence files FAIL 'still there: /etc/sysctl.d/60-gpuaas-slice.conf'
-    assert_evidence forwarding SKIP 'stands on files*'
+    for check in forwarding boot initramfs; do assert_evidence "$check" SKIP 'stands on files*'; done
     assert_evidence isolation FAIL "still there: -N $CHAIN"
     assert_evidence bridge FAIL 'Open vSwitch cannot be asked*'
     assert_evidence no_isolation_chain FAIL
@@ -396,7 +424,24 @@ only_fail() {
     shadow iptables 'exit 4'
     retire --apply
     only_fail nat isolation
-    assert_evidence initramfs WARN '*cannot be read*'
+    assert_evidence nat FAIL 'the nat table cannot be read'
+    assert_evidence isolation FAIL 'iptables -S cannot be read'
+    assert_evidence initramfs WARN "the initramfs cannot be read: /boot/initrd.img-$(uname -r)"
+}
+
+@test "without virsh, iptables and Open vSwitch there is nothing of theirs to remove; an interface of the bridge's name is FAIL" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    ln -s /usr/local/bin/* /usr/sbin/* /usr/bin/* "$BATS_TEST_TMPDIR/bin/" 2>/dev/null || true
+    rm -f "$BATS_TEST_TMPDIR"/bin/{virsh,iptables,ip6tables,ovs-vsctl}
+    PATH=$BATS_TEST_TMPDIR/bin retire
+    assert_evidence slots PASS
+    assert_evidence nat SKIP 'iptables is not installed'
+    assert_evidence isolation SKIP 'iptables is not installed'
+    assert_evidence isolation_ipv6 SKIP 'ip6tables is not installed'
+    assert_evidence bridge FAIL 'ovsbr0 is still there (in the database: no)'
+    ovs-vsctl del-br ovsbr0
+    PATH=$BATS_TEST_TMPDIR/bin retire
+    assert_evidence bridge PASS 'there is no ovsbr0'
 }
 
 # prints CODE TEXT: a function of the script prints this, one line.
@@ -467,10 +512,14 @@ prints() {
     prints "$busy" 'the default route leaves by ibp15s0'
     ip route delete default dev ibp15s0
     prints "$busy" ''
+    prints 'ipoib_busy ""' ''
     shadow ss 'exit 1'
     prints "$busy" '10.178.0.11 talks with unknown'
+    shadow ip 'case "$*" in *"route show default"*) exit 1 ;; esac'
+    prints 'ipoib_busy ""' 'the default route cannot be read'
     shadow ip 'case "$*" in *"show dev ibp15s0"*) exit 1 ;; esac'
     prints 'carried "ibp15s0 10.178.0.11/16"' '10.178.0.11/16 on ibp15s0'
+    prints 'carried "ibp99s0 10.178.0.11/16"' ''
 }
 
 @test "ipoib, tmfifo: the file of somebody else or of profile baremetal, and an address that the host itself configures, stay" {
@@ -546,17 +595,29 @@ prints() {
     printf 'GRUB_CMDLINE_LINUX="quiet"\n' >/etc/default/grub
     retire
     assert_evidence boot WARN 'dry run: would run update-grub: the boot menu still passes iommu=pt'
+    echo false >>"$(find "$RETIRED" -name '*90-gpuaas.cfg.*')"
+    prints 'boot_left "$(boot_file)" || echo unknown' unknown
     rm -r "$RETIRED"
     retire
     assert_evidence boot PASS 'no boot arguments*'
 }
 
 @test "fstab: on request the entries come back whose file system is there, as they were; the others stay, WARN" {
+    chmod 640 /etc/fstab
     before=$(cat /etc/fstab)
+    # without a backup, a copy or a disk that takes it, nothing is changed
+    for fault in 'cp *backup*' 'cp *gpuaas-new' 'sync *'; do
+        shadow "${fault%% *}" "case \"\$*\" in ${fault#* }) exit 1 ;; esac"
+        run_functions "$SCRIPT" 'stamp=1; restore_entries "$(disabled_entries)"'
+        rm -f "/usr/local/bin/${fault%% *}" /etc/fstab.gpuaas*
+        [ "$status" -eq 1 ] || fail "$fault"
+        [ "$(cat /etc/fstab)" = "$before" ]
+    done
     retire --apply --restore-fstab
     [ "$status" -eq 0 ]
     assert_evidence fstab WARN 'their file systems are not there*UUID=99999999-2222-3333-4444-555555555555 at /share2'
     [ "$(sed "s/^$MARKER\(.*share1.*\)/\1/" <<<"$before")" = "$(cat /etc/fstab)" ]
+    [ "$(stat -c %a /etc/fstab)" = 640 ]
     cmp "$(find /etc -maxdepth 1 -name 'fstab.gpuaas-slice-retire-backup-*')" <(printf '%s\n' "$before")
     sed -i /share2/d /etc/fstab
     retire --restore-fstab
@@ -579,6 +640,21 @@ prints() {
     run setpriv --reuid 65534 --clear-groups dash "$path" --apply
     [ "$status" -eq 1 ]
     [[ $output == *'must run as root'* ]]
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for name in dash sh; do ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"; done
+    run env PATH="$BATS_TEST_TMPDIR/bin" dash "$path" --apply
+    [ "$status" -eq 1 ]
+    [[ $output == *'missing commands:'*' flock '*' systemctl '* ]]
+    # the other run is this test; not waited for two minutes. A dry run need not wait
+    shadow flock 'shift 2; exec "$real" -n "$@"'
+    exec 8>/run/gpuaas-slice-retire.lock
+    /usr/bin/flock 8
+    retire --apply
+    [ "$status" -eq 1 ] && [ -z "$output" ]
+    [[ $stderr == *'another run of this script has not ended'* ]]
+    retire
+    exec 8>&-
+    [ "$status" -eq 3 ] || fail "$output $stderr"
     [ "$(state)" = "$before" ]
 }
 

@@ -74,8 +74,15 @@ stopped() {
 
 @test "shares are disabled and unmounted, the disks wiped and read back; a manifest says so, and no more" {
     chmod 640 /etc/fstab
+    transition --devices "$ID_ONE,$ID_TWO,$ID_THREE"
+    first=$(grep -n /share1 /etc/fstab)
+    assert_evidence shares_disabled WARN "dry run: would disable in /etc/fstab: $ID_ONE (${ONE##*/}): /etc/fstab:${first%%:*} UUID=$UUID_ONE /share1; \
+$ID_TWO (${TWO##*/}): /etc/fstab:$((${first%%:*} + 1)) LABEL=two /share2"
+    assert_evidence shares_unmounted WARN 'dry run: would unmount: /share1; /share2'
     apply_all
     [ "$status" -eq 0 ] || fail "$output $stderr"
+    [[ $stderr != *warning:* ]] || fail "$stderr"
+    [ "$(evidence_field wiped detail)" = "$ID_ONE, $ID_TWO, $ID_THREE" ]
     for check in $GUARDS $STEPS; do [[ $output == *" status=PASS check=$check detail="* ]] || fail "$check: $output"; done
     [[ $(evidence_field signatures detail) == 'signatures absent on all disks'*'not proven' ]]
     is_raw "$ONE" "$TWO" "$THREE"
@@ -89,6 +96,8 @@ stopped() {
     manifest=$(evidence_field manifest detail)
     [ "$(find /var/log/gpuaas -name '*.txt')" = "$manifest" ]
     [ ! -e "$UNFINISHED" ]
+    grep -q '^node lab-slice-1$' "$manifest"
+    grep -q '^finished [0-9]\{14\}$' "$manifest"
     grep -q '^proven signatures absent, no partitions$' "$manifest"
     grep -q "^fstab_backup /etc/fstab.gpuaas-slice-storage-backup-[0-9]\{14\}$" "$manifest"
     for disk in "$ONE $ID_ONE EXAMPLE0000" "$TWO $ID_TWO EXAMPLE0001" "$THREE $ID_THREE EXAMPLE0002"; do
@@ -112,22 +121,40 @@ stopped() {
     same "$OS" "$OTHER"
 }
 
-@test "order: fstab, daemon-reload, unmount, wipe; each disk's signatures before its blocks; never -f" {
-    for name in systemctl umount wipefs blkdiscard; do
+@test "order: record, backup, fstab, daemon-reload, unmount, wipe; on the disk before the next; signatures before blocks; never -f" {
+    for name in cp sync mv systemctl umount wipefs blkdiscard blockdev rm; do
         shadow "$name" 'case "'"$name"' $*" in *no-act*) ;; *) printf "%s\n" "'"$name"' $*; $(grep -c "^#gpuaas" /etc/fstab) disabled" >>/run/order ;; esac'
     done
     apply_all
     [ "$status" -eq 0 ]
-    [ "$(sed -e 's/ --backup//' -e "s,$ONE,ONE," -e "s,$TWO,TWO," -e "s,$THREE,THREE," /run/order)" = 'systemctl daemon-reload; 2 disabled
+    [ "$(sed -e 's/ --backup//' -e "s,$ONE,ONE," -e "s,$TWO,TWO," -e "s,$THREE,THREE," -e 's/-[0-9]\{14\}/-TIME/g' \
+        -e 's,/var/log/gpuaas/slice-storage-transition,LOG,g' -e 's,/etc/fstab\.gpuaas-slice-storage-backup,BACKUP,g' /run/order)" = 'sync LOG.unfinished.new; 0 disabled
+mv -f LOG.unfinished.new LOG.unfinished; 0 disabled
+cp -p /etc/fstab BACKUP-TIME.new; 0 disabled
+sync BACKUP-TIME.new; 0 disabled
+mv -f BACKUP-TIME.new BACKUP-TIME; 0 disabled
+cp -p /etc/fstab /etc/fstab.gpuaas-new; 0 disabled
+sync /etc/fstab.gpuaas-new; 0 disabled
+mv -f /etc/fstab.gpuaas-new /etc/fstab; 0 disabled
+systemctl daemon-reload; 2 disabled
 umount -- /share1; 2 disabled
 umount -- /share2; 2 disabled
 wipefs --quiet --all ONEp1; 2 disabled
 wipefs --quiet --all ONE; 2 disabled
 blkdiscard ONE; 2 disabled
+blockdev --flushbufs ONE; 2 disabled
 wipefs --quiet --all TWO; 2 disabled
 blkdiscard TWO; 2 disabled
+blockdev --flushbufs TWO; 2 disabled
 wipefs --quiet --all THREE; 2 disabled
-blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
+blkdiscard THREE; 2 disabled
+blockdev --flushbufs THREE; 2 disabled
+blockdev --flushbufs ONE; 2 disabled
+blockdev --flushbufs TWO; 2 disabled
+blockdev --flushbufs THREE; 2 disabled
+sync LOG-TIME.txt.new; 2 disabled
+mv -f LOG-TIME.txt.new LOG-TIME.txt; 2 disabled
+rm -f LOG.unfinished; 2 disabled' ] || fail "$(cat /run/order)"
 }
 
 @test "a share that services see in their own views goes with process 1's; a share named by nobody in fstab too" {
@@ -188,7 +215,7 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     shadow systemctl "sleep 60 <$THREE >/dev/null 2>&1 3>&- & echo \$! >/run/holder"
     apply_all
     kill "$(cat /run/holder)"
-    stopped still_free "$ID_THREE (${THREE##*/}) is used: *"
+    stopped still_free "$ID_THREE (${THREE##*/}) is used: ${THREE##*/}*/proc/*"
 }
 
 @test "a link moves while another disk is being wiped: the disks whose turn it was not are untouched" {
@@ -244,6 +271,7 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     shadow umount 'exit 32'
     apply_all
     stopped shares_unmounted "still mounted: * (${ONE##*/}): /share1 (process 1); * (${TWO##*/}): /share2 (process 1)"
+    [[ $stderr == *'warning: cannot unmount /share1'* ]]
     shadow umount 'exit 0'
     apply_all
     stopped shares_unmounted 'still mounted: *'
@@ -271,6 +299,8 @@ blkdiscard THREE; 2 disabled' ] || fail "$(cat /run/order)"
     apply_all
     stopped wiped "blkdiscard failed on $ID_TWO *"
     [[ $stderr == *"${ID_ONE} was wiped by the run that was cut off"* ]]
+    [[ $(evidence_field earlier_run detail) == *"done were: shares_disabled; shares_unmounted; \
+signatures_wiped $ID_ONE; discarded $ID_ONE; verified $ID_ONE; signatures_wiped $ID_TWO" ]]
     same "$OS" "$OTHER" "$THREE"
     rm /usr/local/bin/blkdiscard
     mkfs.ext4 -q -F -O ^has_journal "$TWO"

@@ -47,7 +47,9 @@ ${ONE##*/}:gpt; ${ONE##*/}:PMBR; ${ONE##*/}p1:ext4
 ${TWO##*/}:ext4
 ''" ] || fail "$output"
     [[ $(evidence_field plan detail) =~ ^[0-9a-f]{16}$ ]]
-    assert_evidence wiped WARN "dry run: would WIPE ${ONE##*/} *$ID_ONE*$ID_TWO*$ID_THREE"
+    assert_evidence shares_disabled WARN 'dry run: would disable in /etc/fstab: nothing'
+    assert_evidence shares_unmounted WARN 'dry run: would unmount: nothing'
+    assert_evidence wiped WARN "dry run: would WIPE ${ONE##*/} $BY_ID/$ID_ONE; ${TWO##*/} $BY_ID/$ID_TWO; ${THREE##*/} $BY_ID/$ID_THREE"
     assert_evidence signatures SKIP
     [ "$(evidence_summary failures)" -eq 0 ]
     [ "$(hashes)" = "$before" ]
@@ -80,6 +82,7 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
 @test "approved: a node without approved disks" {
     sed -i -e "/^GPUAAS_SLICE_DISKS=/,/'\$/c GPUAAS_SLICE_DISKS=''" /etc/gpuaas/node.env
     refuses_to_start approved 'no slice disk is approved*'
+    assert_evidence present SKIP 'stands on approved*'
     refuses_to_start approved "$ID_ONE is not approved*" --apply --devices "$ID_ONE"
 }
 
@@ -634,6 +637,13 @@ end_background() {
     [ "$status" -eq 1 ]
     [[ $stderr == *'does not set: GPUAAS_OS_DISK'* ]]
     storage_host
+    rm -f /run/gpuaas-slice-storage-transition.lock
+    mkdir /run/gpuaas-slice-storage-transition.lock
+    transition --apply --devices "$ID_ONE"
+    rmdir /run/gpuaas-slice-storage-transition.lock
+    [ "$status" -eq 1 ]
+    [[ $stderr == *'cannot write /run/gpuaas-slice-storage-transition.lock'* ]]
+    [ -z "$output" ]
     exec 8>/run/gpuaas-slice-storage-transition.lock
     flock 8
     transition --apply --devices "$ID_ONE"

@@ -166,7 +166,7 @@ shadow() {
 
 unshadow() {
     local name
-    for name in wipefs blkdiscard umount systemctl cp mv partx sync find stat awk; do
+    for name in wipefs blkdiscard blockdev umount systemctl cp mv rm partx sync find stat awk; do
         rm -f "/usr/local/bin/$name"
     done
 }

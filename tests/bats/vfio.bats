@@ -520,25 +520,20 @@ only_fails() {
     bound_ok
     assert_evidence initramfs PASS
     tar -xOf /boot/initramfs-* "${RULES#/}" | cmp - "$RULES"
-    echo '# edited' >>"$RULES"
-    dracut --force --regenerate-all
-    bound_ok
-    assert_evidence initramfs PASS
-    tar -xOf /boot/initramfs-* "${RULES#/}" | cmp - "$RULES"
     echo garbage >"/boot/initramfs-$(uname -r).img"
     bind
     assert_evidence initramfs WARN '*cannot be read*'
     dracut --force --regenerate-all
-    bind --release
-    [ "$status" -eq 0 ] || fail "$output $stderr"
-    run ! grep -q . < <(tar -tf /boot/initramfs-* | grep 70-gpuaas)
-    bound_ok
-    rm /usr/local/bin/dracut
+    mv /usr/local/bin/dracut /run/dracut
     bind
     assert_evidence initramfs WARN '*cannot be read*'
     bind --release
     only_fails initramfs
     [[ $stderr == *'neither update-initramfs nor dracut'*'the initramfs was not built'* ]]
+    mv /run/dracut /usr/local/bin/dracut
+    bind --release
+    [ "$status" -eq 0 ] || fail "$output $stderr"
+    run ! grep -q . < <(tar -tf /boot/initramfs-* | grep 70-gpuaas)
 }
 
 @test "--release: gives all back, removes the rule, from the initramfs too; again nothing to do" {

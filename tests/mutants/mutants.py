@@ -18,25 +18,27 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from trials import Run, Target, say
 
 from gpuaas_scripts.cli.test import render_for_tests
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab import reach
 from gpuaas_scripts.lab.bats import BatsFile, discover
 from gpuaas_scripts.lab.engine import find_engine
-from gpuaas_scripts.lab.hunt import Fate, Hunter, Kills, Prey, reaching
+from gpuaas_scripts.lab.hosts import load_host
+from gpuaas_scripts.lab.hunt import Fate, reaching
 from gpuaas_scripts.lab.image import cache_folder, ensure
-from gpuaas_scripts.lab.mutants import Function, Mutant, mutants
-from gpuaas_scripts.lab.owners import Owner, Owners
+from gpuaas_scripts.lab.mutants import mutants
+from gpuaas_scripts.lab.owners import Owners
 from gpuaas_scripts.lab.reach import Marked
-from gpuaas_scripts.lab.station import Scripts, Station, Test, all_marked, learn, place_of
+from gpuaas_scripts.lab.station import Scripts, Test, all_marked, learn, place_of
 from gpuaas_scripts.lab.suite import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,37 +57,6 @@ STRICT = (
     "lib/libvirt:*",
 )
 """OWNER:FUNCTION, of the storage transition's refusals: nothing there may survive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A mutant, the function and its owner, and the mark of the statement."""
-
-    owner: Owner
-    function: Function
-    mutant: Mutant
-    mark: str
-
-    @property
-    def key(self) -> str:
-        """The same from run to run, as long as the function's text stays."""
-        one = self.mutant
-        return f"{self.owner.name}:{place_of(self.function)}:{one.start}:{one.end}:{one.kind}"
-
-    @property
-    def name(self) -> str:
-        """OWNER:FUNCTION."""
-        return f"{self.owner.name}:{self.function.name}"
-
-    def text(self) -> str:
-        """One line for people."""
-        line = self.owner.line + self.mutant.line
-        return f"{self.owner.path}:{line} {self.function.name}: {self.mutant.kind}: {self.mutant.was}"
-
-
-def say(text: str) -> None:
-    """Progress, for people."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def targets(scripts: Scripts, owners: Owners, marked: dict[tuple[str, str], Marked]) -> list[Target]:
@@ -160,79 +131,16 @@ def digest_of(suite: Suite, file: BatsFile) -> str:
     Of what else its run depends on, a change can make a mutant survive that is killed now, never the other way.
     """
     digest = hashlib.sha256(Path(reach.__file__).read_bytes())
-    host = sorted((suite.hosts / file.host).rglob("*")) if file.host else []
-    for path in [suite.bats / file.path, *host]:
-        if path.is_file():
-            digest.update(path.read_bytes())
+    digest.update((suite.bats / file.path).read_bytes())
+    if file.host:
+        host = load_host(suite.hosts / file.host)  # on top of its base
+        for path in sorted(host.folder.rglob("*")):
+            digest.update(str(path.relative_to(host.folder)).encode())
+            if path.is_symlink():
+                digest.update(str(path.readlink()).encode())
+            elif path.is_file():
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
-
-
-class Run:
-    """The mutants to try and the file of results.
-
-    The first station takes from the end where tests share something of the kernel, the others from the other end.
-    """
-
-    def __init__(self, suite: Suite, scripts: Scripts, tests: list[Test], results: Path, most: int) -> None:
-        self._suite, self._scripts, self._tests, self._most = suite, scripts, tests, most
-        self._results = results
-        self._lock = threading.Lock()
-        self._kills = Kills()
-        self.fates: list[tuple[Target, Fate]] = []
-        self.untried: list[str] = []
-
-    def all(self, chosen: list[Target], parallel: int) -> None:
-        """Try all, at so many stations."""
-        self._waiting = sorted(chosen, key=self._place)
-        self._total, self._started = len(chosen), time.monotonic()
-        with ThreadPoolExecutor(max_workers=parallel) as pool:
-            try:
-                for done in [pool.submit(self._work, -1 if number else 0) for number in range(parallel)]:
-                    done.result()
-            finally:
-                self._waiting.clear()  # interrupted: the stations end what they are at, and remove their containers
-
-    def _place(self, target: Target) -> tuple[bool, str, str, int]:
-        tests = reaching(target.mark, self._tests)
-        file = Counter(test.file.path for test in tests).most_common(1)
-        alone = bool(tests) and sum(bool(test.file.alone) for test in tests) * 2 > len(tests)
-        return not alone, file[0][0] if file else "", target.owner.path, target.owner.line
-
-    def _work(self, end: int) -> None:
-        station = Station(self._suite, self._scripts)
-        hunter = Hunter(station, self._most)
-        try:
-            while True:
-                with self._lock:
-                    if not self._waiting:
-                        break
-                    target = self._waiting.pop(end)
-                    ordered = self._kills.order(target.mark, reaching(target.mark, self._tests))
-                hunter.hunt(self._prey(target, ordered))
-            hunter.settle()
-        finally:
-            station.close()
-
-    def _prey(self, target: Target, ordered: list[Test]) -> Prey:
-        texts = self._scripts.mutated(target.function, target.mutant)
-        return Prey(
-            texts, ordered, lambda test: self._kills.note(target.mark, test), lambda fate: self._told(target, fate)
-        )
-
-    def _told(self, target: Target, fate: Fate | GpuaasError) -> None:
-        with self._lock:
-            if isinstance(fate, GpuaasError):
-                self.untried.append(target.text())
-                say(f"untried    {target.text()}: {fate}")
-                return
-            self.fates.append((target, fate))
-            note = {"key": target.key, "text": target.text(), "killer": fate.killer, "survived": fate.survived}
-            with self._results.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**note, "reached": fate.reached, "owner": target.owner.name}) + "\n")
-            done, spent = len(self.fates), time.monotonic() - self._started
-            left = spent / done * (self._total - done) / 60
-            word = "survived" if fate.alive else "killed"
-            say(f"{word:9} {done}/{self._total}, {spent / done:.1f} s each, {left:.0f} min left  {target.text()}")
 
 
 def earlier(results: Path) -> dict[str, Fate]:

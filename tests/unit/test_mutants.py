@@ -104,6 +104,14 @@ def test_the_right_side_of_a_list_that_is_a_comparison_is_negated() -> None:
     assert (Kind.NEGATED, '[ "$a" ]') not in found  # the same as && and || exchanged
 
 
+def test_what_may_fail_is_exchanged_only_where_its_status_counts() -> None:
+    """`x || :` and `x && :` differ in their status alone, which is looked at where they end a list."""
+    source = "f() {\n  a || :\n  if b; then\n    c || true\n    d\n  fi\n  x=$(e || :)\n  g || h\n  i || :\n}"
+    found = [one.line for one in mutants(Function("f", source, 0)) if one.kind is Kind.EXCHANGED]
+    assert found == [7, 8, 9]
+
+
+
 def test_every_mutant_is_shell_and_differs() -> None:
     main = function("main")
     for mutant in mutants(main):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from gpuaas_scripts.errors import GpuaasError
+from gpuaas_scripts.lab.bats import BatsFile
 from gpuaas_scripts.lab.hunt import Fate
 from gpuaas_scripts.lab.mutants import Function, Kind, Mutant
 from gpuaas_scripts.lab.owners import Owner, Owners
+from gpuaas_scripts.lab.suite import Suite
 
 REPO = Path(__file__).parents[2]
 sys.path.insert(0, str(REPO / "tests/mutants"))
@@ -82,6 +84,27 @@ def test_results_are_read_back_the_last_one_counts_and_a_torn_line_is_passed_ove
     ]
     results.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"key": "b", "kil')
     assert tool.earlier(results) == {"a": Fate("t", (), 1)}
+
+
+def test_what_was_learnt_holds_while_the_bats_file_and_its_whole_host_stay(tmp_path: Path) -> None:
+    """A host that stands on another one is what both hold."""
+    suite = Suite(None, None, tmp_path / "bats", tmp_path / "hosts", tmp_path)  # type: ignore[arg-type]
+    for place in ("bats", "hosts/below/root/etc", "hosts/above/root/etc"):
+        (tmp_path / place).mkdir(parents=True)
+    changes = {"bats/a.bats": "test", "hosts/above/root/etc/name": "above", "hosts/below/root/etc/model": "below"}
+    for path, text in {**changes, "hosts/above/base": "below"}.items():
+        (tmp_path / path).write_text(text)
+    first = tool.digest_of(suite, BatsFile("a.bats", "above"))
+    assert tool.digest_of(suite, BatsFile("a.bats", "above")) == first
+    for path, text in changes.items():
+        (tmp_path / path).write_text("other")
+        assert tool.digest_of(suite, BatsFile("a.bats", "above")) != first, path
+        (tmp_path / path).write_text(text)
+    (tmp_path / "hosts/below/root/etc/link").symlink_to("model")
+    linked = tool.digest_of(suite, BatsFile("a.bats", "above"))
+    (tmp_path / "hosts/below/root/etc/link").unlink()
+    (tmp_path / "hosts/below/root/etc/link").symlink_to("name")
+    assert len({first, linked, tool.digest_of(suite, BatsFile("a.bats", "above"))}) == 3
 
 
 def test_functions_are_found_in_the_templates_that_people_edit() -> None:

@@ -341,10 +341,7 @@ pcie_json() {
     0x10de/0x03* | 0x15b3/0x02*) ;;
     *) continue ;;
     esac
-    text=
-    if command -v lspci >/dev/null 2>&1; then
-      text=$(timeout 20 lspci -vvv -D -s "$address" 2>/dev/null) || text=
-    fi
+    text=$(timeout 20 lspci -vvv -D -s "$address" 2>/dev/null) || text=
     printf '%s\n' "$separator"
     separator=,
     json_object \
@@ -371,8 +368,7 @@ gpus_json() {
   local fields listing
   fields=index,name,uuid,pci.bus_id,driver_version,vbios_version,clocks.sm,clocks.max.sm,clocks.mem,clocks.max.mem
   fields=$fields,power.limit,temperature.gpu,ecc.mode.current,mig.mode.current,persistence_mode
-  if ! command -v nvidia-smi >/dev/null 2>&1 ||
-    ! listing=$(timeout 120 nvidia-smi "--query-gpu=$fields" --format=csv,noheader,nounits 2>/dev/null); then
+  if ! listing=$(timeout 120 nvidia-smi "--query-gpu=$fields" --format=csv,noheader,nounits 2>/dev/null); then
     printf 'null\n'
     return 0
   fi
@@ -426,10 +422,14 @@ installed() {
   fi
 }
 
-# run_line LINE: runs a command line of words without blanks in them; prints what it says, errors included.
+# run_line LINE: runs a command line of words without blanks in them, and sets output to what it says, errors included. Returns 1
+# after printing the result "failed".
 run_line() {
   # shellcheck disable=SC2086 # the line is words of command_of, and values whose characters were checked
-  timeout "$((seconds + 600))" $1 2>&1
+  if ! output=$(timeout "$((seconds + 600))" $1 2>&1); then
+    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
+    return 1
+  fi
 }
 
 # threads: prints the number of processors that this process may use.
@@ -449,10 +449,7 @@ cpu_probe() {
   local line output
   installed sysbench || return 0
   line=$(command_of cpu | sed "s/{threads}/$(threads)/")
-  if ! output=$(run_line "$line"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$line" || return 0
   measured events "$(printf '%s\n' "$output" | sed -n 's/.*events per second: *\([0-9.]*\).*/\1/p')" events/s higher "$output"
 }
 
@@ -460,10 +457,7 @@ memory_probe() {
   local line output
   installed sysbench || return 0
   line=$(command_of memory | sed "s/{threads}/$(threads)/")
-  if ! output=$(run_line "$line"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$line" || return 0
   measured bandwidth "$(printf '%s\n' "$output" | sed -n 's/.*MiB transferred (\([0-9.]*\) MiB\/sec).*/\1/p')" MiB/s higher "$output"
 }
 
@@ -473,10 +467,7 @@ gpu_fp64_probe() {
   tool=$(dcgm)
   installed "$tool" dcgmproftester || return 0
   line=$(command_of gpu_fp64 | sed "s/^dcgmproftester/$tool/")
-  if ! output=$(run_line "$line"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$line" || return 0
   measured fp64 "$(printf '%s\n' "$output" | awk '
     /[(].* gflops[)]/ { worker = $2; text = $0; sub(/.*[(] */, "", text); sub(/ *gflops.*/, "", text); last[worker] = text }
     END { for (w in last) { sum += last[w]; n++ } if (n) printf "%.1f", sum / n }')" Gflop/s higher "$output"
@@ -485,10 +476,7 @@ gpu_fp64_probe() {
 gpu_memory_probe() {
   local output
   installed nvbandwidth || return 0
-  if ! output=$(run_line "$(command_of gpu_memory)"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$(command_of gpu_memory)" || return 0
   measured bandwidth "$(printf '%s\n' "$output" | sed -n 's/^SUM device_local_copy *\([0-9.]*\).*/\1/p')" GB/s higher "$output"
 }
 
@@ -496,10 +484,7 @@ gpu_memory_probe() {
 vllm_probe() {
   local output
   installed vllm || return 0
-  if ! output=$(run_line "env HF_HUB_OFFLINE=1 $(command_of vllm)"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "env HF_HUB_OFFLINE=1 $(command_of vllm)" || return 0
   measured throughput "$(printf '%s\n' "$output" | sed -n 's/^Throughput: .* \([0-9.]*\) total tokens\/s.*/\1/p')" tokens/s higher "$output"
 }
 
@@ -513,10 +498,7 @@ storage_probe() {
   fi
   installed fio || return 0
   line=$(command_of "$1" | sed "s|{target}|$fio_target|")
-  if ! output=$(run_line "$line"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$line" || return 0
   values=$(printf '%s\n' "$output" | awk -F ';' '
     $1 == 3 && $5 == 0 && $7 + 0 > 0 {
       for (i = 18; i <= 37; i++) if ($i ~ /^99[.]0*%=/) { tail = $i; sub(/.*=/, "", tail) }
@@ -541,10 +523,7 @@ rdma_probe() {
   fi
   installed ib_write_bw || return 0
   line=$(command_of rdma_write | sed "s|{device}|${rdma_device:+-d $rdma_device}|; s|{peer}|$rdma_peer|")
-  if ! output=$(run_line "$line"); then
-    probe failed "$(printf '%s\n' "$output" | tail -n 3)"
-    return 0
-  fi
+  run_line "$line" || return 0
   measured bandwidth "$(printf '%s\n' "$output" | awk 'NF == 5 && /^ *[0-9][0-9. ]*$/ { last = $4 } END { print last }')" \
     Gbit/s higher "$output"
 }

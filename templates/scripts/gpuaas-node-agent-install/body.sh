@@ -144,9 +144,7 @@ keep_previous() {
     log_info "the present binary was never seen to work; keeping what is in $KEPT"
     return 0
   fi
-  if [ "$(digest_of "$KEPT/previous")" != "$present" ]; then
-    cp -p "$BINARY" "$KEPT/previous.new" && mv -f "$KEPT/previous.new" "$KEPT/previous"
-  fi
+  cp -p "$BINARY" "$KEPT/previous.new" && mv -f "$KEPT/previous.new" "$KEPT/previous"
 }
 
 # put FILE: makes it the binary, in one step.

@@ -254,7 +254,7 @@ switchdev_step() {
       return 0
     fi
     for port in $open; do
-      timeout 120 devlink dev eswitch set "pci/$port" mode switchdev >&2 || :
+      step_try timeout 120 devlink dev eswitch set "pci/$port" mode switchdev
     done
     open=$(not_switchdev)
   fi
@@ -492,8 +492,8 @@ representors_step() {
     fi
     printf '%s\n' "$open" | while read -r _ name; do
       if [ "$name" != none ]; then
-        timeout 60 ovs-vsctl --timeout=50 --may-exist add-port "$BRIDGE_NAME" "$name" || :
-        timeout 30 ip link set dev "$name" up || :
+        step_try timeout 60 ovs-vsctl --timeout=50 --may-exist add-port "$BRIDGE_NAME" "$name"
+        step_try timeout 30 ip link set dev "$name" up
       fi
     done
     open=$(unattached)
@@ -537,8 +537,8 @@ qos_step() {
       return 0
     fi
     printf '%s\n' "$open" | while read -r _ name; do
-      timeout 30 ovs-vsctl --timeout=20 set interface "$name" "ingress_policing_rate=$rate" \
-        "ingress_policing_burst=$((rate / 10))" || :
+      step_try timeout 30 ovs-vsctl --timeout=20 set interface "$name" "ingress_policing_rate=$rate" \
+        "ingress_policing_burst=$((rate / 10))"
     done
     open=$(unlimited)
   fi
@@ -599,9 +599,8 @@ map_step() {
     if step_dry map "write $VF_MAP"; then
       return 0
     fi
-    if install -d -m 0755 "${VF_MAP%/*}"; then
-      printf '%s\n' "$wanted" | file_write "$VF_MAP" 0644 || :
-    fi
+    step_try install -d -m 0755 "${VF_MAP%/*}"
+    printf '%s\n' "$wanted" | file_write "$VF_MAP" 0644 || :
     found=$(cat "$VF_MAP" 2>/dev/null) || found=
   fi
   if [ "$found" = "$wanted" ]; then

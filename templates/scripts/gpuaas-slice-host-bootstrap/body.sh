@@ -394,12 +394,12 @@ ovmf_step() {
   fi
 }
 
-# unit_state UNIT: prints enabled state and active state.
+# unit_state UNIT: prints enabled state and active state, as in enabled/active.
 unit_state() {
-  local enabled active
-  enabled=$(timeout 30 systemctl show --property UnitFileState --value "$1") || enabled=unknown
-  active=$(timeout 30 systemctl show --property ActiveState --value "$1") || active=unknown
-  printf '%s/%s\n' "${enabled:-unknown}" "$active"
+  timeout 30 systemctl show --property UnitFileState --property ActiveState "$1" | awk -F = '
+    { state[$1] = $2 }
+    function known(name) { return state[name] == "" ? "unknown" : state[name] }
+    END { printf "%s/%s\n", known("UnitFileState"), known("ActiveState") }'
 }
 
 # libvirt_is_right: the daemon is enabled and runs (or waits at its socket), and answers.

@@ -439,7 +439,9 @@ ip_forward_file_step() {
 
 # forwarding_look: sets forwarding to the kernel's value.
 forwarding_look() {
-  read -r forwarding </proc/sys/net/ipv4/ip_forward
+  forwarding=unknown
+  # dash reads byte by byte, and /proc/sys gives one only: the end of the line never comes
+  read -r forwarding </proc/sys/net/ipv4/ip_forward || :
 }
 
 ip_forward_step() {

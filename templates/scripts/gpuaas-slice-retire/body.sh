@@ -173,7 +173,7 @@ bindings_step() {
     if step_dry bindings "give back from vfio-pci: $found"; then
       return 0
     fi
-    timeout 600 "$VFIO_BIND" --release >&2 || log_warn "$VFIO_BIND --release did not end well"
+    step_try timeout 600 "$VFIO_BIND" --release
     found=$(bound | one_line)
   fi
   if [ -n "$found" ]; then
@@ -199,17 +199,18 @@ units_step() {
       return 0
     fi
     for unit in $found; do
-      timeout 120 systemctl disable --now "${unit##*/}" >&2 || log_warn "${unit##*/} was not stopped"
+      step_try timeout 120 systemctl disable --now "${unit##*/}"
       # drop-ins are folders; links of enabled units are gone with "disable"
-      put_away "$unit" || :
+      step_try put_away "$unit"
     done
-    timeout 120 systemctl daemon-reload || :
+    step_try timeout 120 systemctl daemon-reload
     found=$(slice_units)
   fi
+  # one that others only name is not-found and inactive; one that was not stopped is not-found, too, once its file is gone
   found=$(
     printf '%s\n' "$found"
     timeout 30 systemctl list-units --all --plain --no-legend 'gpuaas-slice-*' |
-      awk '{ sub(/^[^A-Za-z]+/, "") } $2 != "not-found" && $3 != "failed" { print $1 }'
+      awk '{ sub(/^[^A-Za-z]+/, "") } $3 != "failed" && !($2 == "not-found" && $3 == "inactive") { print $1 }'
   ) || found='systemd does not answer'
   found=$(printf '%s\n' "$found" | one_line)
   if [ -n "$found" ]; then
@@ -234,13 +235,13 @@ dnsmasq_step() {
     fi
     others=$(find /etc/dnsmasq.d -maxdepth 1 -type f ! -name 'gpuaas-*' ! -name README 2>/dev/null) || others=
     for file in $found; do
-      put_away "$file" || :
+      step_try put_away "$file"
     done
-    timeout 120 systemctl daemon-reload || :
+    step_try timeout 120 systemctl daemon-reload
     if [ -n "$others" ]; then
-      timeout 120 systemctl restart dnsmasq.service || :
+      step_try timeout 120 systemctl restart dnsmasq.service
     else
-      timeout 120 systemctl disable --now dnsmasq.service >&2 || :
+      step_try timeout 120 systemctl disable --now dnsmasq.service
     fi
     found=$(dnsmasq_files)
   fi
@@ -269,9 +270,9 @@ files_step() {
       return 0
     fi
     for file in $found; do
-      put_away "$file" || :
+      step_try put_away "$file"
     done
-    timeout 120 systemctl daemon-reload || :
+    step_try timeout 120 systemctl daemon-reload
     found=$(files_left | one_line)
   fi
   if [ -n "$found" ]; then
@@ -306,7 +307,7 @@ nat_step() {
       return 0
     fi
     while [ "$count" -gt 0 ]; do
-      iptables -w 30 -t nat -D POSTROUTING -s "$BRIDGE_NETWORK" -j MASQUERADE || :
+      step_try iptables -w 30 -t nat -D POSTROUTING -s "$BRIDGE_NETWORK" -j MASQUERADE
       count=$((count - 1))
     done
     count=$(nat_rules) || count=unknown
@@ -349,15 +350,15 @@ chain_step() {
       "-A $CHAIN "* | "-N $CHAIN") ;;
       '-A '*)
         # shellcheck disable=SC2086 # the words of a rule
-        "$2" -w 30 -D ${rule#-A } || :
+        step_try "$2" -w 30 -D ${rule#-A }
         ;;
       *) ;;
       esac
     done <<RULES
 $rules
 RULES
-    "$2" -w 30 -F "$CHAIN" || :
-    "$2" -w 30 -X "$CHAIN" || :
+    step_try "$2" -w 30 -F "$CHAIN"
+    step_try "$2" -w 30 -X "$CHAIN"
     rules=$(chain_rules "$2") || rules=unknown
   fi
   if [ -n "$rules" ]; then
@@ -391,7 +392,7 @@ bridge_step() {
     if step_dry bridge "remove bridge $BRIDGE_NAME"; then
       return 0
     fi
-    timeout 60 ovs-vsctl --timeout=50 --if-exists del-br "$BRIDGE_NAME" || :
+    step_try timeout 60 ovs-vsctl --timeout=50 --if-exists del-br "$BRIDGE_NAME"
     known=$(bridge_known) || known=unknown
   fi
   if [ "$known" = no ] && ! [ -e "/sys/class/net/$BRIDGE_NAME" ]; then
@@ -471,13 +472,14 @@ functions_step() {
       return 0
     fi
     for port in $ports; do
-      vfio_write 0 "/sys/bus/pci/devices/$port/sriov_numvfs" || log_warn "$port keeps its virtual functions"
+      step_try vfio_write 0 "/sys/bus/pci/devices/$port/sriov_numvfs"
     done
     tries=0
-    # shellcheck disable=SC2086 # a list of addresses
-    while found=$(functions_left $ports | one_line) && [ -n "$found" ] && [ "$tries" -lt "$VF_WAIT" ]; do
+    while [ -n "$found" ] && [ "$tries" -lt "$VF_WAIT" ]; do
       sleep 0.5
       tries=$((tries + 1))
+      # shellcheck disable=SC2086 # a list of addresses
+      found=$(functions_left $ports | one_line)
     done
   fi
   if [ -n "$found" ]; then
@@ -507,10 +509,8 @@ carried() {
 # take_away ADDRESSES: takes them from their interfaces; with the last one of an interface go its routes.
 take_away() {
   local name address
-  printf '%s\n' "$1" | while read -r name address; do
-    if [ -n "$name" ] && [ -e "/sys/class/net/$name" ]; then
-      timeout 30 ip address del "$address" dev "$name" || :
-    fi
+  carried "$1" | while read -r address _ name; do
+    step_try timeout 30 ip address del "$address" dev "$name"
   done
 }
 
@@ -533,7 +533,7 @@ ipoib_addresses() {
     /^    [^ ].*:$/ { name = $1; sub(/:$/, "", name) }
     /^        - / && listed { gsub(/"/, "", $2); print name, $2 }
     /^      [^ ]/ { listed = ($1 == "addresses:") }' "$1" | while read -r name address; do
-    others=$(grep -l -s -F -w -e "$name" /etc/netplan/*.yaml | grep -v -F -x "$NETPLAN_FILE") || :
+    others=$(grep -l -s -F -w -e "$name" /etc/netplan/*.yaml | grep -v -F -x "$NETPLAN_FILE") || others=
     [ -n "$others" ] || printf '%s %s\n' "$name" "$address"
   done
 }
@@ -544,7 +544,7 @@ ipoib_left() {
   [ ! -e "$NETPLAN_FILE" ] || printf '%s\n' "$NETPLAN_FILE"
   carried "$1"
   printf '%s\n' "$1" | while read -r name _; do
-    if [ -n "$name" ] && [ -e "/run/systemd/network/10-netplan-$name.network" ]; then
+    if [ -e "/run/systemd/network/10-netplan-$name.network" ]; then
       printf '%s\n' "/run/systemd/network/10-netplan-$name.network"
     fi
   done
@@ -553,7 +553,7 @@ ipoib_left() {
 # ipoib_busy ADDRESSES: prints why they cannot go.
 ipoib_busy() {
   local name address routes
-  routes=$(ip -o route show default) || routes=
+  routes=$(ip -o route show default) || printf 'the default route cannot be read\n'
   printf '%s\n' "$1" | while read -r name address; do
     [ -n "$name" ] || continue
     talks "$address"
@@ -568,8 +568,8 @@ ipoib_remove() {
   if [ -e "$NETPLAN_FILE" ]; then
     put_away "$NETPLAN_FILE" || return 0
   fi
-  timeout 60 netplan generate || log_warn 'netplan generate failed'
-  timeout 30 networkctl reload || log_warn 'systemd-networkd was not told'
+  step_try timeout 60 netplan generate
+  step_try timeout 30 networkctl reload
 }
 
 # ipoib_step: the file goes where it was rendered for another profile than bare metal, and its addresses with it.
@@ -621,8 +621,8 @@ tmfifo_step() {
   done)
   left=$(carried "$ours" | one_line)
   if [ -n "$left" ]; then
-    busy=$(printf '%s\n' "$ours" | while read -r name address; do
-      [ -z "$name" ] || talks "$address"
+    busy=$(printf '%s\n' "$ours" | while read -r _ address; do
+      talks "$address"
     done | one_line)
     if [ -n "$busy" ]; then
       step_fail tmfifo "the RShim address is in use: $busy" 'end these connections (logins to the DPU)'
@@ -647,6 +647,7 @@ tmfifo_step() {
 forwarding() {
   local value
   value=unknown
+  # dash reads byte by byte, and /proc/sys ends after the first: the value is there, the status 1
   read -r value </proc/sys/net/ipv4/ip_forward || :
   printf '%s\n' "$value"
 }
@@ -655,7 +656,7 @@ forwarding() {
 forwarding_step() {
   local others value
   others=$(grep -l -s '^[[:space:]]*net[./]ipv4[./]ip_forward[[:space:]]*=[[:space:]]*1' /etc/sysctl.conf /etc/sysctl.d/*.conf \
-    /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf | grep -v -F -x "$FORWARDING_FILE" | one_line) || others=
+    /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf | grep -v -F -x "$FORWARDING_FILE" | one_line)
   if [ -n "$others" ]; then
     step_skip forwarding "the host forwards for another reason: $others"
     return 0
@@ -665,7 +666,7 @@ forwarding_step() {
     if step_dry forwarding 'set net.ipv4.ip_forward to 0'; then
       return 0
     fi
-    timeout 30 sysctl -q -w net.ipv4.ip_forward=0 || :
+    step_try timeout 30 sysctl -q -w net.ipv4.ip_forward=0
     value=$(forwarding)
   fi
   if [ "$value" = 0 ]; then
@@ -704,8 +705,7 @@ boot_step() {
     step_pass boot 'no boot arguments of slice mode were set'
     return 0
   fi
-  if [ "$file" = "$GRUB_FILE" ]; then
-    step_dry boot 'run update-grub' || :
+  if [ "$file" = "$GRUB_FILE" ] && step_dry boot 'run update-grub'; then
     return 0
   fi
   left=$(boot_left "$file") || left=unknown
@@ -713,7 +713,7 @@ boot_step() {
     if step_dry boot "run update-grub: the boot menu still passes $left"; then
       return 0
     fi
-    timeout 300 update-grub >&2 || log_warn 'update-grub failed'
+    step_try timeout 300 update-grub
     left=$(boot_left "$file") || left=unknown
   fi
   asked=$(grubcfg_absent "$(grubcfg_absent "$(grubcfg_words)" "$(grubcfg_own "$file")")" "$(grubcfg_own "$file")" | one_line)
@@ -742,7 +742,7 @@ initramfs_step() {
     if step_dry initramfs 'build the initramfs anew, without the files of slice mode'; then
       return 0
     fi
-    initramfs_update || log_warn 'the initramfs was not built'
+    step_try initramfs_update
     state=0
     initramfs_left || state=$?
   fi
@@ -760,7 +760,6 @@ still_masked() {
   local unit state
   [ -f "$MASKED" ] || return 0
   while read -r unit _; do
-    [ -n "$unit" ] || continue
     state=$(timeout 30 systemctl show --property LoadState --value "$unit") || state=unknown
     case $state in
     masked | unknown) printf '%s\n' "$unit" ;;
@@ -772,12 +771,12 @@ still_masked() {
 masked_step() {
   local found unit
   found=$(still_masked)
-  if [ -n "$found" ] || [ -f "$MASKED" ]; then
-    if step_dry masked "unmask $(printf '%s\n' "$found" | one_line)"; then
+  if [ -f "$MASKED" ]; then
+    if step_dry masked "unmask what $MASKED records: $(printf '%s\n' "$found" | one_line)"; then
       return 0
     fi
     for unit in $found; do
-      timeout 60 systemctl unmask "$unit" >&2 || :
+      step_try timeout 60 systemctl unmask "$unit"
     done
     found=$(still_masked | one_line)
   fi

@@ -299,8 +299,7 @@ writable_check() {
   problems=
   while read -r name part _; do
     [ -n "$name" ] || continue
-    value=
-    read -r value <"/sys/class/block/$part/ro" || :
+    value=$(cat "/sys/class/block/$part/ro") || value=
     if [ "$value" != 0 ]; then
       problems="$problems
 $name${tab}$part is read-only"
@@ -579,15 +578,13 @@ begin() {
   if [ -e "$UNFINISHED" ]; then
     return 0
   fi
-  mkdir -p "$LOGS" || return 1
-  {
+  mkdir -p "$LOGS" && {
     printf '%s\n' "started $stamp"
     printf '%s' "$plan" | awk '{ print "device " $0 }'
     printf '%s' "$before" | awk 'NF { print "before " $0 }'
     printf '%s\n' "$entries" | awk 'NF { print "entry " $0 }'
     printf '%s\n' 'planned'
-  } >"$UNFINISHED.new" || return 1
-  sync "$UNFINISHED.new" && mv -f "$UNFINISHED.new" "$UNFINISHED"
+  } >"$UNFINISHED.new" && sync "$UNFINISHED.new" && mv -f "$UNFINISHED.new" "$UNFINISHED"
 }
 
 # shares_disabled_step: fstab, then daemon-reload: a mount unit made from the old fstab would mount the share again.
@@ -622,8 +619,7 @@ disable_entries() {
   if ! [ -e "$1" ]; then
     cp -p /etc/fstab "$1.new" && sync "$1.new" && mv -f "$1.new" "$1" || return 1
   fi
-  cp -p /etc/fstab /etc/fstab.gpuaas-new || return 1
-  if LINES_OUT=$lines awk -v marker="$MARKER" '
+  if cp -p /etc/fstab /etc/fstab.gpuaas-new && LINES_OUT=$lines awk -v marker="$MARKER" '
     BEGIN { count = split(ENVIRON["LINES_OUT"], line, "\n"); for (i = 1; i <= count; i++) out[line[i]] = 1 }
     NR in out { $0 = marker $0 }
     { print }' /etc/fstab >/etc/fstab.gpuaas-new && sync /etc/fstab.gpuaas-new && mv -f /etc/fstab.gpuaas-new /etc/fstab; then
@@ -638,7 +634,7 @@ shares_unmounted_step() {
   while IFS=$tab read -r _ _ place _; do
     if [ -n "$place" ]; then
       log_info "unmounting $place"
-      timeout 120 umount -- "$place" || :
+      timeout 120 umount -- "$place" || log_warn "cannot unmount $place"
     fi
   done <<MOUNTED
 $mounted
@@ -726,20 +722,20 @@ wipe() {
   done
   note_done signatures_wiped "$1"
   if [ -n "$(nvme_parts "$2" | sed 1d)" ]; then
-    timeout 60 partx --delete "/dev/$2" || :
+    timeout 60 partx --delete "/dev/$2" || log_warn "cannot take the partitions of $2 away"
   fi
   if ! timeout 1800 blkdiscard "/dev/$2" >&2; then
     printf '%s\n' "blkdiscard failed on ${1##*/} ($2): its signatures are gone, its data is not"
     return 0
   fi
   note_done discarded "$1"
-  timeout 60 blockdev --flushbufs "/dev/$2" || :
   raw "$2"
 }
 
-# raw NAME: prints what keeps the disk from being raw: partitions and signatures. Empty: it is.
+# raw NAME: prints what keeps the disk from being raw: partitions and signatures, read from the device. Empty: it is.
 raw() {
   local found
+  timeout 60 blockdev --flushbufs "/dev/$1" || log_warn "cannot drop what is cached of $1"
   found=$(nvme_parts "$1" | sed 1d)
   if [ -n "$found" ]; then
     printf '%s\n' "$1 still has partitions: $(joined "$found")"
@@ -757,7 +753,6 @@ signatures_step() {
   problems=
   for id in $ids; do
     if name=$(disk_name "$id"); then
-      timeout 60 blockdev --flushbufs "/dev/$name" || :
       problems="$problems
 $(raw "$name")"
     else
