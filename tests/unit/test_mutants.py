@@ -111,7 +111,6 @@ def test_what_may_fail_is_exchanged_only_where_its_status_counts() -> None:
     assert found == [7, 8, 9]
 
 
-
 def test_every_mutant_is_shell_and_differs() -> None:
     main = function("main")
     for mutant in mutants(main):
