@@ -172,6 +172,10 @@ class MaasSession:
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[MaasSession]:
     """An open session, for `async with`. Raises MaasError, LoginError (URL, CA file), GpuaasError (not installed)."""
+    try:
+        import httptools  # noqa: F401 - asked for here, before anything is sent
+    except ImportError:
+        raise _not_installed("httptools") from None
     async with MaasHttp(connection) as http:
         session = MaasSession(connection, http)
         await session.open()
@@ -182,7 +186,11 @@ def _bones() -> Any:  # noqa: ANN401 - python-libmaas has no types
     try:
         return bones()
     except ImportError:
-        raise GpuaasError("python-libmaas is not installed", hint="pip install 'gpuaas-scripts[maas]'") from None
+        raise _not_installed("python-libmaas") from None
+
+
+def _not_installed(package: str) -> GpuaasError:
+    return GpuaasError(f"{package} is not installed", hint="pip install 'gpuaas-scripts[maas]'")
 
 
 def _refused(what: str, answer: Answer, connection: Connection) -> MaasError:

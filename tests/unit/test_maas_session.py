@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from maas_support import SITE, ask, block, compare, held, script, upload, want
 
-from gpuaas_scripts.errors import ExitCode
+from gpuaas_scripts.errors import ExitCode, GpuaasError
 from gpuaas_scripts.lab.maas import ADMIN, PLAIN, Region, StandIn, example_machines
 from gpuaas_scripts.lab.maas_faults import Fault, FaultKind, Faults
 from gpuaas_scripts.lab.maas_http import Request, Response, Server, text_response
@@ -453,3 +453,24 @@ def test_scripts_with_shell_of_all_kinds_arrive_as_they_are(lab: StandIn) -> Non
     assert run(at(lab), work).decode() == script({"name": "50-a"}, wanted.content.split("---\n")[-1]).replace(
         "\r\n", "\n"
     )
+
+
+@pytest.mark.parametrize(("module", "package"), [("httptools", "httptools"), ("maas.client.bones", "python-libmaas")])
+def test_a_package_that_is_missing_is_named(
+    lab: StandIn, monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    async def nothing(_: MaasSession) -> None:
+        """The session is never made."""
+
+    if module in sys.modules:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr("gpuaas_scripts.sinks.maas_bones.import_module", _missing)
+    if module == "httptools":
+        monkeypatch.setitem(sys.modules, module, None)  # type: ignore[arg-type]
+    with pytest.raises(GpuaasError, match=f"^{package} is not installed$") as caught:
+        run(at(lab), nothing)
+    assert caught.value.hint == "pip install 'gpuaas-scripts[maas]'"
+
+
+def _missing(name: str) -> Any:  # noqa: ANN401
+    raise ImportError(name)
