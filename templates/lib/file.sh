@@ -7,6 +7,10 @@ file_write() {
   local path mode temporary
   path=$1
   mode=$2
+  if [ -d "$path" ]; then
+    log_error "cannot write $path: it is a folder; move it away"
+    return 1
+  fi
   temporary=$(mktemp "$path.XXXXXX") || {
     log_error "cannot write beside $path: is its folder there and writable, is the disk full?"
     return 1

@@ -121,6 +121,11 @@ evidence_pass XY e 1; evidence_area_verdict XY; evidence_area_verdict Z'
     code 'printf one | file_write "$1" 0640' "$BATS_TEST_TMPDIR/no/such"
     [ "$status" -eq 1 ]
     [[ $stderr == *'error: cannot write beside '* ]]
+    mkdir "$BATS_TEST_TMPDIR/folder"
+    code 'printf one | file_write "$1" 0640' "$BATS_TEST_TMPDIR/folder"
+    [ "$status" -eq 1 ]
+    [[ $stderr == *'folder: it is a folder; move it away'* ]]
+    [ -z "$(ls "$BATS_TEST_TMPDIR/folder")" ]
     [ "$(cat "$file")" = two ]
     [ "$(ls "$BATS_TEST_TMPDIR" | grep -c '^file')" -eq 1 ]
     # a full disk
