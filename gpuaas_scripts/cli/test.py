@@ -171,7 +171,9 @@ def _rows(suite: Suite, files: Sequence[BatsFile], scripts: Sequence[str], ran: 
 def _tell(console: Console, ran: Ran, *, as_json: bool) -> None:
     count = len(ran.result.tests) if ran.result else 0
     say = console.info if as_json else console.data
-    say(f"{'passed' if ran.passed else 'FAILED'}  {ran.file.path}  {ran.shell}  {count} tests  {ran.seconds:.0f} s")
+    cpu = f", {ran.result.cpu_seconds:.0f} s CPU" if ran.result else ""
+    verdict = "passed" if ran.passed else "FAILED"
+    say(f"{verdict}  {ran.file.path}  {ran.shell}  {count} tests  {ran.seconds:.0f} s{cpu}")
     if not ran.passed:
         say(ran.report())
 
@@ -186,6 +188,7 @@ def _as_data(ran: Sequence[Ran], rows: Sequence[Row]) -> dict[str, object]:
                 "shell": str(one.shell),
                 "passed": one.passed,
                 "seconds": round(one.seconds, 1),
+                "cpu_seconds": round(one.result.cpu_seconds, 1) if one.result else 0,
                 "problem": one.problem or (one.result.problem if one.result else ""),
                 "tests": [
                     {"name": test.name, "outcome": str(test.outcome), "detail": test.detail}

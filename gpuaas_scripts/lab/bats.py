@@ -24,7 +24,7 @@ GENERATED_AT = "/gpuaas/generated"
 EVIDENCE_LOG = "/run/gpuaas-lab/evidence"
 
 _ASKED = re.compile(r"^# (host|site|script|alone): *(\S.*?) *$", re.MULTILINE)
-_PLAIN_TEST = re.compile(r'^@test "([A-Za-z0-9 _.,:;=/%@-]+)" \{$', re.MULTILINE)
+_TEST = re.compile(r'^@test (?:"([^"$`\\\n]+)" \{$)?', re.MULTILINE)
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+) (.*)")
 _SKIP = re.compile(r"(.*?) # skip ?(.*)", re.IGNORECASE)
@@ -62,13 +62,14 @@ class BatsResult:
     """What one run of bats under one shell gave.
 
     `problem` is not empty when the run itself cannot be believed. `evidence` are the recorded evidence
-    lines, "script<TAB>shell<TAB>test<TAB>line".
+    lines, "script<TAB>shell<TAB>test<TAB>line". `cpu_seconds` are those of the whole container, its boot included.
     """
 
     shell: Shell
     tests: tuple[TestResult, ...]
     problem: str = ""
     evidence: tuple[str, ...] = ()
+    cpu_seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -122,13 +123,16 @@ def discover(folder: Path, script: str = "") -> list[BatsFile]:
     return found
 
 
-def some_tests(file: Path, every: int) -> str:
-    """A regular expression for `only` that chooses each `every`-th test of a bats file, the first one among them.
+def named_tests(file: Path) -> tuple[str, ...]:
+    """The names of a bats file's tests, in order; none when one of them is not a plain text in double quotes."""
+    names = tuple(match[1] for match in _TEST.finditer(file.read_text(encoding="utf-8")))
+    return names if all(names) else ()
 
-    Tests whose names hold more than words and plain punctuation are passed over.
-    """
-    names = _PLAIN_TEST.findall(file.read_text(encoding="utf-8"))[::every]
-    return f"^({'|'.join(name.replace('.', '[.]') for name in names)})$"
+
+def only_tests(names: Sequence[str]) -> str:
+    """What `only` has to be for the tests of exactly these names: a regular expression (POSIX, extended)."""
+    literal = ("".join(f"\\{one}" if one in r"\^$.[]|()*+?{}" else one for one in name) for name in names)
+    return f"^({'|'.join(literal)})$"
 
 
 def run_bats(

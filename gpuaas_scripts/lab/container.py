@@ -106,6 +106,11 @@ class Container:
         """Copy a file or folder of this machine into the container."""
         self.engine.call("cp", str(source), f"{self.name}:{target}")
 
+    def cpu_seconds(self) -> float:
+        """CPU time of all that ran in it since it was started, on all CPUs (cgroup-v1/cpuacct.rst, cgroup-v2.rst)."""
+        said = self.sh("cd /sys/fs/cgroup; cat cpuacct/cpuacct.usage 2>/dev/null || cat cpu.stat").stdout.split()
+        return int(said[0]) / 1e9 if len(said) == 1 else int(said[said.index("usage_usec") + 1]) / 1e6
+
     def logs(self) -> str:
         """What the boot printed, and the journal as far as it can be read."""
         said = self.engine.call("logs", self.name, check=False)

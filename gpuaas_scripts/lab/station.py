@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpuaas_scripts.errors import GpuaasError
-from gpuaas_scripts.lab.bats import BATS_AT, TESTS_AT, BatsFile, Outcome, TestResult, bats_mounts, parse_tap
+from gpuaas_scripts.lab.bats import BATS_AT, TESTS_AT, BatsFile, Outcome, TestResult, bats_mounts, only_tests, parse_tap
 from gpuaas_scripts.lab.container import Container, boot
 from gpuaas_scripts.lab.hosts import load_host
 from gpuaas_scripts.lab.image import cache_folder
@@ -188,15 +188,10 @@ def bats(
 ) -> Completed:
     """Run the tests of these names (none: all), under dash, until the first failure when they are named."""
     words = ["bash", f"{BATS_AT}/bin/bats", "--formatter", "tap"]
-    words += ["--abort", "--filter", f"^({'|'.join(map(_literally, names))})$"] if names else ["--timing"]
+    words += ["--abort", "--filter", only_tests(names)] if names else ["--timing"]
     given = {"GPUAAS_TEST_SHELL": "dash", "GPUAAS_SITE": file.site, "BATS_LIB_PATH": TESTS_AT, "LC_ALL": "C.UTF-8"}
     argv = [*words, f"{TESTS_AT}/{file.path}"]
     return container.exec(argv, env={**given, "HOME": "/root", **env}, timeout=timeout, check=False)
-
-
-def _literally(name: str) -> str:
-    """An extended regular expression (POSIX) for a text."""
-    return "".join(rf"\{one}" if one in r"\^$.[]|()*+?{}" else one for one in name)
 
 
 def learn(suite: Suite, scripts: Scripts, file: BatsFile, marked: dict[tuple[str, str], Marked]) -> list[Test]:

@@ -1,15 +1,28 @@
-"""A run of bats files on rendered scripts: each file under each shell, in a container of its own."""
+"""A run of bats files on rendered scripts: each file under each shell, in a container of its own or, where there are
+fewer files than containers, in several that share its tests.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from gpuaas_scripts.errors import GpuaasError
-from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Shell, bats_mounts, run_bats
+from gpuaas_scripts.lab.bats import (
+    BatsFile,
+    BatsResult,
+    Shell,
+    TestResult,
+    bats_mounts,
+    named_tests,
+    only_tests,
+    run_bats,
+)
 from gpuaas_scripts.lab.container import boot
 from gpuaas_scripts.lab.hosts import load_host
 from gpuaas_scripts.lab.image import cache_folder
@@ -21,6 +34,9 @@ if TYPE_CHECKING:
 
     from gpuaas_scripts.lab.engine import Engine
     from gpuaas_scripts.lab.image import ImageRef
+
+_LEAST = 4
+"""Tests for which a further container is worth its boot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class Suite:
         waits = alone(cache_folder()) if file.alone else nullcontext()
         with waits, boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
             [result] = run_bats(container, [file.path], shells=[shell], site=file.site, only=only, abort=abort)
-        return result
+            return replace(result, cpu_seconds=container.cpu_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,28 @@ class Ran:
         return self.result.report() if self.result is not None else self.problem
 
 
+@dataclass(slots=True)
+class _Piece:
+    """Some tests of a file under one shell (no `names`: all that `only` chooses), and what they gave."""
+
+    file: BatsFile
+    shell: Shell
+    names: tuple[str, ...]
+    only: str
+    result: BatsResult | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class _Whole:
+    """The pieces of one file under one shell."""
+
+    pieces: list[_Piece]
+    started: float = 0.0
+    left: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 def run_suite(
     suite: Suite,
     files: Sequence[BatsFile],
@@ -83,19 +121,69 @@ def run_suite(
     parallel: int = 2,
     done: Callable[[Ran], None] | None = None,
 ) -> list[Ran]:
-    """Every file under every shell, `parallel` containers at once; `done` is told of each as it ends."""
+    """Every file under every shell, `parallel` containers at once; `done` is told of each as it ends.
 
-    def one(work: tuple[BatsFile, Shell]) -> Ran:
-        file, shell = work
-        result, problem, started = None, "", time.monotonic()
+    Tests do not depend on each other, so that few long files are divided: no container gets more than its share of all
+    tests. A file that says `# alone:` is not, its pieces would wait for each other; nor is one with `only`.
+    """
+    wholes = _divide(suite, files, shells, only, parallel)
+    found: list[Ran | None] = [None] * len(wholes)
+
+    def one(work: tuple[int, _Piece]) -> None:
+        whole, piece = wholes[work[0]], work[1]
+        whole.started = whole.started or time.monotonic()
         try:
-            result = suite.run(file, shell, only=only)
+            piece.result = suite.run(piece.file, piece.shell, only=piece.only)
         except GpuaasError as error:
-            problem = str(error)
-        ran = Ran(file, shell, result, time.monotonic() - started, problem)
-        if done is not None:
-            done(ran)
-        return ran
+            piece.problem = str(error)
+        with whole.lock:
+            whole.left -= 1
+            last = not whole.left
+        if last:
+            found[work[0]] = ran = _joined(whole)
+            if done is not None:
+                done(ran)
 
+    pieces = [(index, piece) for index, whole in enumerate(wholes) for piece in whole.pieces]
+    # the long ones first, so that nothing waits for one that began last
+    pieces.sort(key=lambda work: (not work[1].file.alone, -len(work[1].names)))
     with ThreadPoolExecutor(max_workers=parallel) as pool:
-        return list(pool.map(one, [(file, shell) for file in files for shell in shells]))
+        list(pool.map(one, pieces))
+    return [ran for ran in found if ran is not None]
+
+
+def _divide(suite: Suite, files: Sequence[BatsFile], shells: Sequence[Shell], only: str, parallel: int) -> list[_Whole]:
+    names = {file.path: () if only else named_tests(suite.bats / file.path) for file in files}
+    share = max(_LEAST, -(-sum(map(len, names.values())) * len(shells) // parallel))
+    wholes = []
+    for file in files:
+        own = names[file.path]
+        count = 1 if file.alone or not own else -(-len(own) // share)
+        parts = [own[index::count] for index in range(count)]
+        for shell in shells:
+            pieces = [_Piece(file, shell, part, only_tests(part) if count > 1 else only) for part in parts]
+            wholes.append(_Whole(pieces, left=len(pieces)))
+    return wholes
+
+
+def _joined(whole: _Whole) -> Ran:
+    """What the pieces gave, in the order of the file. A test that no piece has run, or two have, is a problem."""
+    first = whole.pieces[0]
+    seconds = time.monotonic() - whole.started
+    problem = "\n".join(piece.problem for piece in whole.pieces if piece.problem)
+    results = [piece.result for piece in whole.pieces if piece.result is not None]
+    if problem or len(whole.pieces) == 1:
+        return Ran(first.file, first.shell, first.result if not problem else None, seconds, problem)
+    told: dict[str, TestResult] = {test.name: test for result in results for test in result.tests}
+    names = [name for row in zip_longest(*(piece.names for piece in whole.pieces)) for name in row if name is not None]
+    amiss = [result.problem for result in results if result.problem]
+    if sorted(names) != sorted(test.name for result in results for test in result.tests):
+        amiss.append(f"of {len(names)} tests of {first.file.path}, its pieces ran {len(told)}")
+    joined = BatsResult(
+        first.shell,
+        tuple(told[name] for name in names if name in told),
+        "\n".join(amiss),
+        tuple(line for result in results for line in result.evidence),
+        sum(result.cpu_seconds for result in results),
+    )
+    return Ran(first.file, first.shell, joined, seconds)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpuaas_scripts.cli.test import scripts_of
-from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Shell, discover, some_tests
+from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Shell, discover, named_tests, only_tests
 from gpuaas_scripts.lab.colours import as_text, table
 from gpuaas_scripts.lab.engine import Engine
 from gpuaas_scripts.lab.image import ImageRef
@@ -38,6 +38,8 @@ def runs(engine: Engine, image: ImageRef, generated: Path, request: pytest.Fixtu
     chosen = [item for item in request.session.items if getattr(item, "originalname", "") == "test_bats"]
     params = [item.callspec.params for item in chosen if isinstance(item, pytest.Function)]
     wanted: list[tuple[BatsFile, Shell]] = [(one["file"], one["shell"]) for one in params]
+    # the long ones first: nothing should wait for one that began last
+    wanted.sort(key=lambda one: (not one[0].alone, -(suite.bats / one[0].path).stat().st_size))
     # one more than CPUs: containers wait half of their time, and those with loop devices for each other
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)) + 1) as pool:
         yield {
@@ -48,7 +50,8 @@ def runs(engine: Engine, image: ImageRef, generated: Path, request: pytest.Fixtu
 
 
 def _chosen(file: BatsFile, shell: Shell) -> str:
-    return some_tests(REPO / "tests/bats" / file.path, SOME) if SOME and shell is not Shell.DASH else ""
+    names = named_tests(REPO / "tests/bats" / file.path) if SOME and shell is not Shell.DASH else ()
+    return only_tests(names[::SOME]) if names else ""
 
 
 @pytest.mark.parametrize("shell", list(Shell))

@@ -110,6 +110,17 @@ def test_a_failure_is_told_with_its_test_and_place(repo: Repository) -> None:
     assert "check file: FAIL was expected" in ran.out
 
 
+def test_tests_with_odd_names_are_divided_and_each_is_run_once(repo: Repository) -> None:
+    names = ["a host's (odd) [x]", "^a|b{2}*+?.", "a.b", "a-b", "x # not a comment; y", "it is 100% / 3 = &"]
+    more = "".join(f'@test "{name}" {{\n    true\n}}\n' for name in names)
+    repo.write("tests/bats/hello.bats", FILES["tests/bats/hello.bats"] + more)
+    ran = run(repo, "--json", "--parallel", "2")
+    assert ran.code == 0, ran.both
+    [told] = json.loads(ran.out)["runs"]
+    assert [test["name"] for test in told["tests"]] == ["seen", "absent", *names]
+    assert told["cpu_seconds"] > 0.2
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -15,7 +15,7 @@ import pytest
 
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab import container, image
-from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Outcome, Shell, discover, parse_tap, some_tests
+from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Outcome, Shell, discover, parse_tap
 from gpuaas_scripts.lab.engine import (
     CAP_SYS_RESOURCE,
     Engine,
@@ -365,14 +365,6 @@ def test_discover_finds_files_and_what_they_are_about(tmp_path: Path) -> None:
     assert discover(tmp_path) == [both, nat, BatsFile("plain.bats")]
     assert discover(tmp_path, "parity") == [both, nat]
     assert discover(tmp_path, "par") == []
-
-
-def test_some_tests_are_chosen_by_their_names(tmp_path: Path) -> None:
-    file = tmp_path / "a.bats"
-    names = ["one", "two.", "odd $x", "three", "four", "five: a/b"]
-    file.write_text("".join(f'@test "{name}" {{\n    true\n}}\n' for name in names))
-    assert some_tests(file, 2) == "^(one|three|five: a/b)$"
-    assert some_tests(file, 1) == "^(one|two[.]|three|four|five: a/b)$"
 
 
 @pytest.mark.process
