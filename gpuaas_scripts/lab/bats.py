@@ -23,7 +23,7 @@ TESTS_AT = "/gpuaas/bats"
 GENERATED_AT = "/gpuaas/generated"
 EVIDENCE_LOG = "/run/gpuaas-lab/evidence"
 
-_ASKED = re.compile(r"^# (host|site|script|alone): *(\S.*?) *$", re.MULTILINE)
+_ASKED = re.compile(r"^# (host|site|script): *(\S.*?) *$", re.MULTILINE)
 _TEST = re.compile(r'^@test (?:"([^"$`\\\n]+)" \{$)?', re.MULTILINE)
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+) (.*)")
@@ -99,16 +99,14 @@ def bats_mounts(tests: Path, generated: Path | None = None) -> list[Mount]:
 
 @dataclass(frozen=True, slots=True)
 class BatsFile:
-    """A bats file: its path below the mounted folder, and what its lines `# host: NAME`, `# site: NAME`,
-    `# script: NAME` and `# alone: WHAT` say: the fixture host it plays on, the site whose rendered tree it is about,
-    the scripts, and what of the kernel it does not share with another such file that runs at the same time.
+    """A bats file: its path below the mounted folder, and what its lines `# host: NAME`, `# site: NAME` and
+    `# script: NAME` say: the fixture host it plays on, the site whose rendered tree it is about, the scripts.
     """
 
     path: str
     host: str = ""
     site: str = "lab"
     scripts: tuple[str, ...] = ()
-    alone: str = ""
 
 
 def discover(folder: Path, script: str = "") -> list[BatsFile]:

@@ -28,6 +28,12 @@ SEED = "/var/lib/cloud/seed/nocloud"
 BOOT_TIMEOUT = 90.0
 _HERE = Path(__file__).parent
 _POLL_SECONDS = 0.15
+_ENTRY = ("/usr/bin/python3", "-I", "-S", "/gpuaas/lab/entry.py")
+# One call of the engine for all: each is some 100 ms of CPU.
+_AWAIT_BOOT = (
+    "until [ -S /run/systemd/private ]; do sleep 0.05; done; systemctl is-system-running --wait;"
+    " exec systemctl list-units --failed --plain --no-legend"
+)
 _FREE_MINORS = 64
 _BLKEXT = 259
 # reboot(2) in a PID namespace: SIGHUP for a restart, SIGINT for halt and power-off.
@@ -143,8 +149,7 @@ class Container:
         """Start the created or stopped container and wait until systemd has booted. Raises GpuaasError."""
         self.engine.call("start", self.name)
         until = time.monotonic() + BOOT_TIMEOUT
-        state = ""
-        while state not in ("running", "degraded"):
+        while (state := self._await_boot(until)) not in ("running", "degraded"):
             if not self._running():
                 if self._inspect("{{.State.ExitCode}}") != _REBOOTED:
                     raise GpuaasError(f"{self.name}: the container ended while it booted:\n{self.logs()}")
@@ -155,26 +160,21 @@ class Container:
                 raise GpuaasError(
                     f"{self.name}: not up after {BOOT_TIMEOUT:g} s ({state}); waiting for:\n{jobs.stdout}"
                 )
-            state = self._boot_state(until)
-        self.failed_units = self._failed_units()
+            time.sleep(_POLL_SECONDS)
         if state == "degraded" and not self._allow_degraded:
             units = ", ".join(self.failed_units)
             status = self.exec(["systemctl", "status", "--no-pager", *self.failed_units], check=False)
             raise GpuaasError(f"{self.name}: booted, but these units failed: {units}\n{status.stdout}")
 
-    def _boot_state(self, until: float) -> str:
+    def _await_boot(self, until: float) -> str:
+        """What systemd calls its state when the boot is over; sets failed_units."""
         wait = max(1.0, until - time.monotonic())
         try:
-            state = self.exec(["systemctl", "is-system-running", "--wait"], check=False, timeout=wait).stdout.strip()
+            said = self.exec(["sh", "-c", _AWAIT_BOOT], check=False, timeout=wait).stdout.splitlines()
         except CommandError:
             return "timeout"
-        if state not in ("running", "degraded"):
-            time.sleep(_POLL_SECONDS)
-        return state
-
-    def _failed_units(self) -> tuple[str, ...]:
-        done = self.exec(["systemctl", "list-units", "--failed", "--plain", "--no-legend"])
-        return tuple(line.split()[0] for line in done.stdout.splitlines() if line.strip())
+        self.failed_units = tuple(line.split()[0] for line in said[1:] if line.strip())
+        return said[0].strip() if said else ""
 
     def _running(self) -> bool:
         return self._inspect("{{.State.Running}}") == "true"
@@ -214,7 +214,7 @@ def boot(
         try:
             flags = [f"--volume={mount.flag}" for mount in wanted]
             create = _create_flags(engine, container.name, hostname, network)
-            engine.call("create", *create, *flags, image.tag, "/bin/sh", "/gpuaas/lab/entry.sh")
+            engine.call("create", *create, *flags, image.tag, *_ENTRY)
             container.start()
             yield container
         finally:
@@ -223,7 +223,7 @@ def boot(
 
 def _lab_folder(folder: Path, host: FixtureHost | None) -> Path:
     folder.chmod(0o755)
-    for script in ("entry.sh", "standin.sh", "udev.sh", "racadm_program.py"):
+    for script in ("entry.py", "standin.sh", "udev.sh", "racadm_program.py"):
         copy = folder / script
         copy.write_bytes((_HERE / script).read_bytes())
         copy.chmod(0o755)
@@ -253,11 +253,16 @@ def _create_flags(engine: Engine, name: str, hostname: str, network: str) -> lis
 
 
 def free_minors(devices: Path) -> list[int]:
-    """Minors that the next partitions of loop devices get: major 259, which NVMe disks of this machine share.
+    """Minors that partitions of loop devices get: major 259, which NVMe disks of this machine share.
 
-    `devices` is /sys/dev/block. Only minors that no device has now are let into the container.
+    `devices` is /sys/dev/block. Only minors that no other device has now are let into the container. Those that loop
+    devices have are: another container's partition may go, and one of this container get its minor.
     """
-    taken = {int(entry.name.split(":")[1]) for entry in devices.glob(f"{_BLKEXT}:*")}
+    taken = {
+        int(entry.name.split(":")[1])
+        for entry in devices.glob(f"{_BLKEXT}:*")
+        if "/virtual/block/loop" not in os.path.realpath(entry)
+    }
     return [minor for minor in range(len(taken) + _FREE_MINORS) if minor not in taken][:_FREE_MINORS]
 
 
@@ -272,11 +277,14 @@ def _owner(pid: int) -> str:
 
 def remove_leftovers(engine: Engine) -> list[str]:
     """Remove containers of runs that were killed; those of living processes are left alone. Returns their names."""
-    done = engine.call("ps", "-a", "--filter", f"label={LABEL}", "--format", "{{.Names}}")
+    names = engine.call("ps", "-a", "--filter", f"label={LABEL}", "--format", "{{.Names}}").stdout.split()
+    if not names:
+        return []
+    format_ = f'{{{{.Name}}}} {{{{index .Config.Labels "{LABEL}"}}}}'
+    done = engine.call("inspect", "--type", "container", "--format", format_, *names, check=False)
     removed = []
-    for name in done.stdout.split():
-        format_ = f'{{{{index .Config.Labels "{LABEL}"}}}}'
-        owner = engine.call("inspect", "--type", "container", "--format", format_, name, check=False).stdout.strip()
+    for line in done.stdout.splitlines():
+        name, _, owner = line.strip().removeprefix("/").partition(" ")
         if owner and _owner(int(owner.split("-")[0])) != owner:
             _remove(engine, name)
             removed.append(name)
@@ -285,7 +293,8 @@ def remove_leftovers(engine: Engine) -> list[str]:
 
 def _remove(engine: Engine, name: str) -> None:
     loops = own_loops(engine, name)
-    engine.call("rm", "--force", *(["--time", "0"] if engine.name is EngineName.PODMAN else []), name, check=False)
+    now = ["--time", "0"] if engine.name is EngineName.PODMAN else []
+    done = engine.call("rm", "--force", *now, name, check=False)
     detach(loops)
-    if engine.call("inspect", "--type", "container", name, check=False).returncode == 0:
+    if done.returncode != 0 and engine.call("inspect", "--type", "container", name, check=False).returncode == 0:
         raise GpuaasError(f"the container {name} cannot be removed")

@@ -1,7 +1,7 @@
 """Fixture hosts: machines that exist as raw inputs only (sysfs, /proc files, command outputs).
 
 The layout is described in tests/hosts/README.md. This module turns a folder into the plan that
-`entry.sh` carries out in the container before systemd starts.
+`entry.py` carries out in the container before systemd starts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NODE = re.compile(r"(/dev/[^ ]+) ([bc]) (\d+) (\d+)")
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class FixtureHost:
-    """A fixture host: its name, its folder, and the steps for `entry.sh`, one a line, in order.
+    """A fixture host: its name, its folder, and the steps for `entry.py`, one a line, in order.
 
     `folder` of a host with a base is a temporary one that holds the whole host; it goes with this object.
     """

@@ -5,28 +5,13 @@ Sources: losetup(8), proc_pid_mountinfo(5).
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gpuaas_scripts.lab.engine import Engine
 from gpuaas_scripts.run import run
-
-
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the machine's loop devices and their partitions; they are the kernel's, not a container's.
-
-    Waits until no other thread or process holds them. All have to name the same `folder` for the lock, which is
-    made where it is missing; the kernel frees the lock when its process ends, however it ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "loop-devices.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def own_loops(engine: Engine, name: str) -> list[str]:

@@ -1,8 +1,10 @@
 """The stand-in `racadm`: a program of its own, copied into a folder of PATH by `lab.racadm`. Standard library only.
 
 It reads and writes the JSON file named by GPUAAS_RACADM_STATE, or by STATE below; see `lab.racadm` for its keys.
-A job goes one step on with each `jobqueue view`, so that no test waits.
+A job goes one step on with each `jobqueue view`, so that no test waits. It is started hundreds of times: no pathlib
+and no typing, which take as long to import as all the rest.
 """
+# ruff: noqa: PTH105, PTH123
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ import os
 import re
 import sys
 import time
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 STATE = ""
 
@@ -304,19 +308,24 @@ def command(state: dict[str, Any], words: list[str]) -> int:
     return int(state["success_status"])
 
 
+def write(path: str, state: dict[str, Any]) -> None:
+    """Put the state into its file, in one step."""
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(json.dumps(state))
+    os.replace(f"{path}.new", path)
+
+
 def main() -> int:
     """Run the command of the argument list against the state file."""
-    path = Path(os.environ.get("GPUAAS_RACADM_STATE") or STATE)
-    with path.with_suffix(".lock").open("w") as lock:
+    path = os.environ.get("GPUAAS_RACADM_STATE") or STATE
+    with open(f"{path}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        state = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            state = json.load(file)
         state["calls"].append(sys.argv[1:])
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(state), encoding="utf-8")  # a command that hangs has been called all the same
-        fresh.replace(path)
+        write(path, state)  # a command that hangs has been called all the same
         status = command(state, list(sys.argv[1:]))
-        fresh.write_text(json.dumps(state), encoding="utf-8")
-        fresh.replace(path)
+        write(path, state)
     return status
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,8 +17,6 @@ from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.bats import BATS_AT, TESTS_AT, BatsFile, Outcome, TestResult, bats_mounts, only_tests, parse_tap
 from gpuaas_scripts.lab.container import Container, boot
 from gpuaas_scripts.lab.hosts import load_host
-from gpuaas_scripts.lab.image import cache_folder
-from gpuaas_scripts.lab.loops import alone
 from gpuaas_scripts.lab.mutants import Function, Mutant, functions
 from gpuaas_scripts.lab.reach import HELPERS, LOG, Marked, looking, mark, read_log, with_mark
 from gpuaas_scripts.run import CommandError, Completed
@@ -132,12 +130,11 @@ class Station:
         limit = _SETUP_SECONDS + sum(3 * test.seconds + 5 for test in tests)
         patience = int(5 + 3 * max(test.seconds for test in tests))
         env = {"GPUAAS_SCRIPT_TIMEOUT": str(patience)}
-        with alone(cache_folder()) if file.alone else nullcontext():
-            container, started = self._container(file), time.monotonic()
-            try:
-                done = bats(container, file, [test.name for test in tests], env, limit)
-            except CommandError as error:
-                return Answer(Said.FAILED, tests[0], f"no end after {limit:.0f} s: {error}", late=True)
+        container, started = self._container(file), time.monotonic()
+        try:
+            done = bats(container, file, [test.name for test in tests], env, limit)
+        except CommandError as error:
+            return Answer(Said.FAILED, tests[0], f"no end after {limit:.0f} s: {error}", late=True)
         late = time.monotonic() - started > patience + sum(test.seconds for test in tests[1:])
         results, problem = parse_tap(done)
         named = {test.name: test for test in tests}
@@ -207,10 +204,8 @@ def learn(suite: Suite, scripts: Scripts, file: BatsFile, marked: dict[tuple[str
         helpers = tests / "helpers.bash"
         helpers.write_text(helpers.read_text("utf-8") + HELPERS, "utf-8")
         host = load_host(suite.hosts / file.host) if file.host else None
-        with (
-            alone(cache_folder()) if file.alone else nullcontext(),
-            boot(suite.engine, suite.image, host=host, mounts=bats_mounts(tests, generated), name="reach") as container,
-        ):
+        mounts = bats_mounts(tests, generated)
+        with boot(suite.engine, suite.image, host=host, mounts=mounts, name="reach") as container:
             container.sh(f"mount -o remount,size=1g {Path(LOG).parent}; : >{LOG}; chmod 666 {LOG}")
             done = bats(container, file, [], {}, 1800)
             once = f"awk '/^@/ {{ split(\"\", seen); print; next }} !seen[$0]++' {LOG}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ from gpuaas_scripts.lab.bats import (
 )
 from gpuaas_scripts.lab.container import boot
 from gpuaas_scripts.lab.hosts import load_host
-from gpuaas_scripts.lab.image import cache_folder
-from gpuaas_scripts.lab.loops import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,14 +52,11 @@ class Suite:
     def run(self, file: BatsFile, shell: Shell, *, only: str = "", abort: bool = False) -> BatsResult:
         """One file under one shell; `only` is a regular expression on test names, `abort` ends at the first failure.
 
-        A file that says `# alone:` waits for its turn, also behind other processes.
-
         Raises GpuaasError when the container does not boot, or the fixture host does not exist.
         """
         host = load_host(self.hosts / file.host) if file.host else None
         mounts = bats_mounts(self.bats, self.generated)
-        waits = alone(cache_folder()) if file.alone else nullcontext()
-        with waits, boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
+        with boot(self.engine, self.image, host=host, mounts=mounts, name=shell.value) as container:
             [result] = run_bats(container, [file.path], shells=[shell], site=file.site, only=only, abort=abort)
             return replace(result, cpu_seconds=container.cpu_seconds())
 
@@ -124,7 +118,7 @@ def run_suite(
     """Every file under every shell, `parallel` containers at once; `done` is told of each as it ends.
 
     Tests do not depend on each other, so that few long files are divided: no container gets more than its share of all
-    tests. A file that says `# alone:` is not, its pieces would wait for each other; nor is one with `only`.
+    tests. With `only` no file is divided.
     """
     wholes = _divide(suite, files, shells, only, parallel)
     found: list[Ran | None] = [None] * len(wholes)
@@ -146,7 +140,7 @@ def run_suite(
 
     pieces = [(index, piece) for index, whole in enumerate(wholes) for piece in whole.pieces]
     # the long ones first, so that nothing waits for one that began last
-    pieces.sort(key=lambda work: (not work[1].file.alone, -len(work[1].names)))
+    pieces.sort(key=lambda work: -len(work[1].names))
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         list(pool.map(one, pieces))
     return [ran for ran in found if ran is not None]
@@ -158,7 +152,7 @@ def _divide(suite: Suite, files: Sequence[BatsFile], shells: Sequence[Shell], on
     wholes = []
     for file in files:
         own = names[file.path]
-        count = 1 if file.alone or not own else -(-len(own) // share)
+        count = 1 if not own else -(-len(own) // share)
         parts = [own[index::count] for index in range(count)]
         for shell in shells:
             pieces = [_Piece(file, shell, part, only_tests(part) if count > 1 else only) for part in parts]

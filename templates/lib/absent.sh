@@ -52,9 +52,8 @@ absent_services() {
   found=$(
     {
       printf '%s\n' "$found" | awk '{ sub(/^[^A-Za-z]+/, "") } $2 != "not-found" || $3 !~ /^(inactive|failed)$/ { print $1 }'
-      find /etc/systemd/system /run/systemd/system /usr/lib/systemd/system -name 'gpuaas-slice-*' 2>/dev/null |
-        awk '{ sub(/.*[/]/, ""); print }'
-    } | awk 'NF && !seen[$1]++' | absent_one_line
+      find /etc/systemd/system /run/systemd/system /usr/lib/systemd/system -name 'gpuaas-slice-*' -printf '%f\n' 2>/dev/null
+    } | awk 'NF && !seen[$1]++ { printf "%s%s", separator, $1; separator = "; " }'
   )
   if [ -z "$found" ]; then
     evidence_pass SLICE_PARITY no_slice_services 'systemd knows no unit gpuaas-slice-*'
@@ -112,7 +111,8 @@ absent_nat() {
   elif ! rules=$(iptables -w 30 -t nat -S POSTROUTING); then
     evidence_fail SLICE_PARITY no_slice_nat 'the nat table cannot be read' 'look at: iptables -t nat -S'
   else
-    rules=$(printf '%s\n' "$rules" | awk 'NF == 6 && $3 == "-s" && $6 == "MASQUERADE"' | absent_one_line)
+    rules=$(printf '%s\n' "$rules" |
+      awk 'NF == 6 && $3 == "-s" && $6 == "MASQUERADE" { printf "%s%s", separator, $0; separator = "; " }')
     if [ -z "$rules" ]; then
       evidence_pass SLICE_PARITY no_slice_nat 'no network is masqueraded as a slice host does'
     else
@@ -133,17 +133,20 @@ absent_dnsmasq() {
 
 # absent_binding: no device at all belongs to vfio-pci, now or at the next probe.
 absent_binding() {
-  local path address driver found
+  local path address bound found
+  bound=$(find /sys/bus/pci/devices/*/driver -maxdepth 0 -lname '*/vfio-pci' -printf '%h\n' 2>/dev/null) || :
   found=
   for path in /sys/bus/pci/devices/*; do
     address=${path##*/}
-    driver=$(readlink "$path/driver") || driver=
     pci_read "$address" driver_override
-    if [ "${driver##*/}" = vfio-pci ]; then
-      found="$found${found:+; }$address is bound"
-    elif [ "$pci_value" = vfio-pci ]; then
-      found="$found${found:+; }$address is kept for vfio-pci"
-    fi
+    case "$bound
+$pci_value" in
+    *"$path
+"*) found="$found${found:+; }$address is bound" ;;
+    *"
+vfio-pci") found="$found${found:+; }$address is kept for vfio-pci" ;;
+    *) ;;
+    esac
   done
   if [ -z "$found" ]; then
     evidence_pass SLICE_PARITY no_vfio_binding 'no device belongs to vfio-pci'
@@ -160,7 +163,7 @@ absent_domains() {
     evidence_warn SLICE_PARITY no_slice_domains 'libvirt cannot be asked' \
       'start libvirtd and run this again: a shut-off guest keeps its disk in use; or remove the package'
   else
-    found=$(printf '%s\n' "$found" | awk '/^gpuaas-slice-/' | absent_one_line)
+    found=$(printf '%s\n' "$found" | awk '/^gpuaas-slice-/ { printf "%s%s", separator, $0; separator = "; " }')
     if [ -z "$found" ]; then
       evidence_pass SLICE_PARITY no_slice_domains 'libvirt knows no domain gpuaas-slice-*'
     else
@@ -210,7 +213,7 @@ absent_ports() {
 
 absent_functions() {
   local found
-  found=$(absent_ports | awk '{ print $1 " has " $2 }' | absent_one_line)
+  found=$(absent_ports | awk '{ printf "%s%s has %s", separator, $1, $2; separator = "; " }')
   if [ -z "$found" ]; then
     evidence_pass SLICE_PARITY no_slice_functions 'no NVIDIA port has virtual functions'
   else

@@ -2,11 +2,14 @@
 
 # aptget_missing NAME...: prints those that are not installed and configured.
 aptget_missing() {
-  local name state
+  local name states
+  # fails where one is unknown, and tells of the others all the same
+  states=$(dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' "$@" 2>/dev/null) || :
   for name; do
-    state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) || state=none
-    case $state in
-    ii*) ;;
+    case "
+$states" in
+    *"
+$name ii"*) ;;
     *) printf '%s\n' "$name" ;;
     esac
   done

@@ -226,6 +226,13 @@ evidence_line() {
 # Works on bytes: the script's main sets LC_ALL=C.
 evidence_escape() {
   local rest safe byte code
+  case $1 in
+  *[!\ -~]*) ;;
+  *)
+    evidence_escaped=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_escaped=
   while [ -n "$rest" ]; do
@@ -249,11 +256,19 @@ evidence_escape() {
 # evidence_quote TEXT: sets evidence_quoted to TEXT as one shell word, quoted with backslashes.
 evidence_quote() {
   local rest safe
+  case $1 in
+  '')
+    evidence_quoted="''"
+    return 0
+    ;;
+  *[!A-Za-z0-9_@%+=:,./-]*) ;;
+  *)
+    evidence_quoted=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_quoted=
-  if [ -z "$rest" ]; then
-    evidence_quoted="''"
-  fi
   while [ -n "$rest" ]; do
     safe=${rest%%[!A-Za-z0-9_@%+=:,./-]*}
     evidence_quoted=$evidence_quoted$safe

@@ -42,7 +42,8 @@ grubcfg_hand_edits() {
 
 # grubcfg_absent WORDS WANTED: prints the lines of WANTED that are no line of WORDS.
 grubcfg_absent() {
-  printf '%s\n' "$2" | while IFS= read -r word; do
+  local word
+  while IFS= read -r word; do
     case "
 $1
 " in
@@ -51,18 +52,41 @@ $word
 "*) ;;
     *) printf '%s\n' "$word" ;;
     esac
-  done
+  done <<WANTED
+$2
+WANTED
 }
 
 # grubcfg_conflicts WORDS WANTED: prints the lines of WORDS that set another value for a name of WANTED, but those whose name
 # stands in WANTED with several values.
 grubcfg_conflicts() {
-  printf '%s\n' "$1" | awk -v wanted="$2" '
-    BEGIN {
-      n = split(wanted, words, "\n")
-      for (i = 1; i <= n; i++) { name = words[i]; sub("=.*", "", name); names[name] = 1; exact[words[i]] = 1 }
-    }
-    { name = $0; sub("=.*", "", name); if (name in names && !($0 in exact)) print }'
+  local word names
+  names='
+'
+  while IFS= read -r word; do
+    names="$names${word%%=*}
+"
+  done <<WANTED
+$2
+WANTED
+  while IFS= read -r word; do
+    case $names in
+    *"
+${word%%=*}
+"*) ;;
+    *) continue ;;
+    esac
+    case "
+$2
+" in
+    *"
+$word
+"*) ;;
+    *) printf '%s\n' "$word" ;;
+    esac
+  done <<WORDS
+$1
+WORDS
 }
 
 # grubcfg_menu: prints the kernel lines of the built grub.cfg, one word a line, of the first entry.

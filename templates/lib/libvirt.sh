@@ -9,9 +9,16 @@ libvirt_ask() {
 # libvirt_domains [FILTER...]: prints domain names, one a line; FILTER as `virsh list` takes it, such as --all or
 # --state-running.
 libvirt_domains() {
-  local names
+  local names name
   names=$(libvirt_ask list --name "$@") || return 1
-  printf '%s\n' "$names" | awk 'NF'
+  while IFS= read -r name; do
+    case $name in
+    *[![:space:]]*) printf '%s\n' "$name" ;;
+    *) ;;
+    esac
+  done <<NAMES
+$names
+NAMES
 }
 
 # libvirt_uses: prints every path and host PCI address that a domain, running or shut off, or a storage pool names, as

@@ -38,24 +38,23 @@ nvme_read() {
   fi
 }
 
-# nvme_bytes NAME: prints the size in bytes (sysfs counts sectors of 512 bytes).
-nvme_bytes() {
-  nvme_read "$1" size
-  printf '%s\n' "$((${nvme_value:-0} * 512))"
+# nvme_pci NAME: sets nvme_value to the PCI address of the (first) controller; empty where unknown.
+nvme_pci() {
+  local path
+  nvme_value=
+  # the controller itself, or the controllers below the subsystem of a multipath namespace
+  for path in "/sys/block/$1/device" "/sys/block/$1/device"/nvme[0-9]*; do
+    if [ -r "$path/address" ]; then
+      read -r nvme_value <"$path/address" || :
+      break
+    fi
+  done
 }
 
 # nvme_pci_address NAME: prints the PCI address of the (first) controller; empty where unknown.
 nvme_pci_address() {
-  local path value
-  value=
-  # the controller itself, or the controllers below the subsystem of a multipath namespace
-  for path in "/sys/block/$1/device" "/sys/block/$1/device"/nvme[0-9]*; do
-    if [ -r "$path/address" ]; then
-      read -r value <"$path/address" || :
-      break
-    fi
-  done
-  printf '%s\n' "$value"
+  nvme_pci "$1"
+  printf '%s\n' "$nvme_value"
 }
 
 # nvme_links: prints "target path" of every nvme-eui.* link in /dev/disk/by-id: for a walk over many devices.
@@ -77,15 +76,22 @@ nvme_by_id() {
   return 1
 }
 
-# nvme_parts NAME: prints the device and its partitions, one name a line.
-nvme_parts() {
+# nvme_names NAME: sets nvme_value to the names of the device and its partitions, separated by blanks.
+nvme_names() {
   local path
-  printf '%s\n' "$1"
+  nvme_value=$1
   for path in "/sys/block/$1/$1"*; do
     if [ -e "$path/partition" ]; then
-      printf '%s\n' "${path##*/}"
+      nvme_value="$nvme_value ${path##*/}"
     fi
   done
+}
+
+# nvme_parts NAME: prints the device and its partitions, one name a line.
+nvme_parts() {
+  nvme_names "$1"
+  # shellcheck disable=SC2086 # names
+  printf '%s\n' $nvme_value
 }
 
 # nvme_part_path DISK NAME: prints the sysfs folder of a disk or of a partition of it.
@@ -99,50 +105,60 @@ nvme_part_path() {
 
 # nvme_holders DISK: prints what the kernel has built on the disk or a partition (md, LVM, dm-crypt), as name:holder.
 nvme_holders() {
-  local part folder path
-  nvme_parts "$1" | while IFS= read -r part; do
+  nvme_held "$1"
+  printf '%s' "$nvme_value"
+}
+
+# nvme_held DISK: sets nvme_value to the same, each on a line.
+nvme_held() {
+  local part folder path held
+  held=
+  nvme_names "$1"
+  for part in $nvme_value; do
     folder=/sys/block/$1
     if [ "$part" != "$1" ]; then
       folder=$folder/$part
     fi
     for path in "$folder/holders"/*; do
       if [ -e "$path" ] || [ -L "$path" ]; then
-        printf '%s:%s\n' "$part" "${path##*/}"
+        held="$held$part:${path##*/}
+"
       fi
     done
   done
+  nvme_value=$held
 }
 
-# nvme_mounts DISK: prints where the disk and its partitions are mounted or swapped on, as name:place. Asks for the
+# nvme_mounts DISK...: prints where the disks and their partitions are mounted or swapped on, as name:place. Asks for the
 # children by device number: a question for the parent alone misses mounted children. Reads the view of
 # process 1, which a unit's own mount namespace cannot hide.
 nvme_mounts() {
-  local part number
-  nvme_parts "$1" | while IFS= read -r part; do
-    number=none
-    if [ "$part" = "$1" ] && [ -r "/sys/block/$1/dev" ]; then
-      read -r number <"/sys/block/$1/dev" || :
-    elif [ -r "/sys/block/$1/$part/dev" ]; then
-      read -r number <"/sys/block/$1/$part/dev" || :
-    fi
-    nvme_places "$part" "$number"
+  local disk part number asked
+  asked=
+  for disk; do
+    nvme_names "$disk"
+    for part in $nvme_value; do
+      number=none
+      if [ "$part" = "$disk" ] && [ -r "/sys/block/$disk/dev" ]; then
+        read -r number <"/sys/block/$disk/dev" || :
+      elif [ -r "/sys/block/$disk/$part/dev" ]; then
+        read -r number <"/sys/block/$disk/$part/dev" || :
+      fi
+      asked="$asked$part ${number:-none} "
+    done
   done
-}
-
-# nvme_places NAME NUMBER: prints the mounts of a device number and the swap on a device of that name.
-nvme_places() {
-  local device place rest
   # fields of mountinfo: mount, parent, device number, root, place; the place keeps its backslash escapes
-  while read -r _ _ device _ place rest; do
-    if [ "$device" = "$2" ]; then
-      printf '%s:%s\n' "$1" "$place"
-    fi
-  done </proc/1/mountinfo
-  while read -r device rest; do
-    if [ "$device" = "/dev/$1" ]; then
-      printf '%s:swap\n' "$1"
-    fi
-  done </proc/swaps
+  NVME_ASKED=$asked awk '
+    BEGIN { words = split(ENVIRON["NVME_ASKED"], word, " ") }
+    FILENAME == "/proc/swaps" { swap[$1] = 1; next }
+    { places[$3] = places[$3] " " $5 }
+    END {
+      for (i = 1; i < words; i += 2) {
+        found = split(places[word[i + 1]], place, " ")
+        for (j = 1; j <= found; j++) print word[i] ":" place[j]
+        if (("/dev/" word[i]) in swap) print word[i] ":swap"
+      }
+    }' /proc/1/mountinfo /proc/swaps
 }
 
 # nvme_signatures DISK: prints what signatures the disk and its partitions carry, as name:type. Read-only. Returns 1
@@ -168,4 +184,27 @@ LISTING
 $parts
 PARTS
   return "$status"
+}
+
+# nvme_all_signatures DISK...: the same for many disks, in one process.
+# shellcheck disable=SC2329 # not every script walks over many
+nvme_all_signatures() {
+  local disk part listing line
+  for disk; do
+    shift
+    nvme_names "$disk"
+    for part in $nvme_value; do
+      set -- "$@" "/dev/$part"
+    done
+  done
+  listing=$(timeout 30 wipefs --no-act --parsable --output DEVICE,TYPE "$@" 2>&1) || return 1
+  while IFS= read -r line; do
+    case $line in
+    '' | '#'*) ;;
+    nvme*,*) printf '%s:%s\n' "${line%%,*}" "${line##*,}" ;;
+    *) return 1 ;;
+    esac
+  done <<LISTING
+$listing
+LISTING
 }

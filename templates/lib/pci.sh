@@ -37,7 +37,7 @@ pci_find() {
 }
 
 # pci_scan: reads all devices once; pci_found then finds in what was read. For scripts that ask for many IDs. Sets
-# pci_scanned, "address vendor:device" a line, without virtual functions.
+# pci_scanned, a word "address=vendor:device" for each, without virtual functions.
 # shellcheck disable=SC2329 # not every script asks for many
 pci_scan() {
   local path
@@ -47,8 +47,7 @@ pci_scan() {
       continue
     fi
     pci_id "${path##*/}"
-    pci_scanned="$pci_scanned${path##*/} $pci_value
-"
+    pci_scanned="$pci_scanned ${path##*/}=$pci_value"
   done
 }
 
@@ -56,20 +55,18 @@ pci_scan() {
 # to their number.
 # shellcheck disable=SC2329 # goes with pci_scan
 pci_found() {
-  local address id
+  local entry
   pci_value=
   pci_count=0
-  while read -r address id; do
+  for entry in $pci_scanned; do
     case ",$1," in
-    *",${id:-none},"*)
-      pci_value="$pci_value $address"
+    *",${entry#*=},"*)
+      pci_value="$pci_value ${entry%%=*}"
       pci_count=$((pci_count + 1))
       ;;
     *) ;;
     esac
-  done <<SCANNED
-$pci_scanned
-SCANNED
+  done
   pci_value=${pci_value# }
 }
 

@@ -12,24 +12,18 @@ result_value() {
 # result_write PATH STATUS: writes STATUS (passed, failed, degraded, skipped), the values and the evidence lines printed
 # so far, as YAML. Returns 1 where the file cannot be written.
 result_write() {
-  local line text
-  text="status: $2
-results:
-${result_values:-}"
+  local evidence
+  evidence=
   if [ -n "$evidence_lines" ]; then
-    text="$text  evidence:
+    # each is printable ASCII on one line
+    evidence=$(printf '%s' "$evidence_lines" | sed 's/["\\]/\\&/g; s/.*/    - "&"/') || return 1
+    evidence="  evidence:
+$evidence
 "
   fi
-  while IFS= read -r line; do
-    if [ -n "$line" ]; then
-      result_yaml "$line"
-      text="$text    - $result_yamled
-"
-    fi
-  done <<LINES
-$evidence_lines
-LINES
-  printf '%s' "$text" | file_write "$1" 0644
+  printf '%s' "status: $2
+results:
+${result_values:-}$evidence" | file_write "$1" 0644
 }
 
 # result_yaml TEXT: sets result_yamled to TEXT, which is printable ASCII, as a double-quoted YAML text.

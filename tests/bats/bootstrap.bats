@@ -5,7 +5,8 @@
 
 load helpers
 
-SCRIPT=gpuaas-slice-host-bootstrap
+# by its path: it is not looked for at each run
+SCRIPT=profiles/slice-vm/root/usr/local/sbin/gpuaas-slice-host-bootstrap
 CHECKS='disk packages kernel_packages kernel_arguments_file grub_config kernel_arguments modules hugepages tuning ovmf libvirt
     runtime unit_vfio unit_network unit_repair unit_fabric complete'
 UNITS='gpuaas-slice-vfio-bind gpuaas-slice-network-baseline gpuaas-slice-fabric-vfs gpuaas-node-agent'
@@ -19,8 +20,8 @@ program() {
     chmod 755 "$1"
 }
 
-# the machine: what a container lacks of it
-machine() {
+# programs: what a container lacks of a machine, and stubs of what the script calls
+programs() {
     program /usr/sbin/grub-probe <<'PROBE'
 #!/bin/sh
 case "$*" in
@@ -43,79 +44,115 @@ PROBE
 #!/bin/sh
 [ ! -e /run/no-virsh ]
 PROBE
-    mkdir -p /boot/grub /usr/share/OVMF
-    echo kernel >/boot/vmlinuz-6.8.0-lab
-    echo firmware >/usr/share/OVMF/OVMF_CODE_4M.fd
-    mountpoint -q "$HUGE" || mount -t tmpfs tmpfs "$HUGE"
-    mkdir -p "$HUGE/hugepages-1048576kB"
-    echo 512 >"$HUGE/hugepages-1048576kB/nr_hugepages"
-    # the one setting of the tuning profile that belongs to the machine and not to the network namespace
-    echo 268435456 >/run/rmem_max
-    mountpoint -q /proc/sys/net/core/rmem_max || mount --bind /run/rmem_max /proc/sys/net/core/rmem_max
-}
-
-stubs() {
     program /usr/local/sbin/gpuaas-slice-runtime-prepare <<'PROBE'
 #!/bin/sh
 echo "$*" >>/run/runtime-calls
 cat /run/runtime-says
 exit "$(cat /run/runtime-status)"
 PROBE
-    echo 'GPUAAS_SLICE_RUNTIME status=PASS check=summary detail=x changes=0 skipped=1 failures=0 warnings=0' >/run/runtime-says
-    echo 0 >/run/runtime-status
-    for unit in $UNITS; do
-        printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "test ! -e /run/broken-%s"\n[Install]\nWantedBy=multi-user.target\n' \
-            "$unit" >"/etc/systemd/system/$unit.service"
-    done
-    printf '[Timer]\nOnActiveSec=1d\nUnit=systemd-tmpfiles-clean.service\n[Install]\nWantedBy=timers.target\n' \
-        >/etc/systemd/system/gpuaas-slice-network-repair.timer
-    [ -e /usr/lib/systemd/system/libvirtd.service ] ||
-        printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/libvirtd.service
 }
 
-install_files() {
-    root=$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root
+# host_files: the files that every test finds, below /run/right/files, and the units below /run/right/units.
+host_files() {
+    local root=$GPUAAS_GENERATED/$GPUAAS_SITE/profiles/slice-vm/root files=/run/right/files units=/run/right/units file unit
+    mkdir -p "$files/boot/grub" "$files/usr/share/OVMF" "$files$HUGE/hugepages-1048576kB" "$files/run" "$units/multi-user.target.wants" \
+        "$units/timers.target.wants"
     for file in /etc/default/grub.d/90-gpuaas.cfg /etc/modules-load.d/gpuaas-vfio.conf /etc/sysctl.d/61-gpuaas-tuning.conf \
         /etc/dnsmasq.d/gpuaas-slice.conf; do
-        install -D -m 644 "$root$file" "$file"
+        install -D -m 644 "$root$file" "$files$file"
     done
-    install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" /etc/gpuaas/node.env
+    install -D -m 600 "$GPUAAS_GENERATED/$GPUAAS_SITE/nodes/lab-slice-1/root/etc/gpuaas/node.env" "$files/etc/gpuaas/node.env"
+    echo kernel >"$files/boot/vmlinuz-6.8.0-lab"
+    echo firmware >"$files/usr/share/OVMF/OVMF_CODE_4M.fd"
+    echo 512 >"$files$HUGE/hugepages-1048576kB/nr_hugepages"
+    # the one setting of the tuning profile that belongs to the machine and not to the network namespace
+    echo 268435456 >"$files/run/rmem_max"
+    echo 'GPUAAS_SLICE_RUNTIME status=PASS check=summary detail=x changes=0 skipped=1 failures=0 warnings=0' >"$files/run/runtime-says"
+    echo 0 >"$files/run/runtime-status"
+    for unit in $UNITS; do
+        printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "test ! -e /run/broken-%s"\n[Install]\nWantedBy=multi-user.target\n' \
+            "$unit" >"$units/$unit.service"
+        [ "$unit" = gpuaas-node-agent ] || ln -s "../$unit.service" "$units/multi-user.target.wants/"
+    done
+    printf '[Timer]\nOnActiveSec=1d\nUnit=systemd-tmpfiles-clean.service\n[Install]\nWantedBy=timers.target\n' \
+        >"$units/gpuaas-slice-network-repair.timer"
+    ln -s ../gpuaas-slice-network-repair.timer "$units/timers.target.wants/"
+    [ -e /usr/lib/systemd/system/libvirtd.service ] ||
+        printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' >/usr/lib/systemd/system/libvirtd.service
+    ln -s /usr/lib/systemd/system/libvirtd.service "$units/multi-user.target.wants/"
+}
+
+right_files() {
+    cp -R /run/right/files/. /
+}
+
+# unit_files: which units are installed and enabled, as text.
+unit_files() {
+    find /etc/systemd/system \( -name 'gpuaas-*' -o -name libvirtd.service \) \( -type l -printf '%p %l\n' -o -printf '%p %s %T@\n' \) | sort
+}
+
+# right_units: the slice units are enabled and have done their work; the node agent is installed, and not enabled.
+right_units() {
+    if [ ! -e /run/units ] || [ "$(unit_files)" != "$(cat /run/units)" ]; then
+        find /etc/systemd/system \( -name 'gpuaas-*' -o -name libvirtd.service \) -delete
+        cp -R /run/right/units/. /etc/systemd/system/
+        systemctl daemon-reload
+        systemctl stop gpuaas-node-agent.service
+        unit_files >/run/units
+    fi
+    systemctl reset-failed
+    systemctl start gpuaas-slice-{vfio-bind,network-baseline,fabric-vfs}.service gpuaas-slice-network-repair.timer libvirtd.service
 }
 
 setup_file() {
     # GRUB's own part is enough: other systems and Xen are looked for by hundreds of processes at each update-grub
     chmod -x /etc/grub.d/[2-4]*
+    rm -rf /run/right /run/units /etc/default/grub
+    programs
+    host_files
+    mkdir -p "$HUGE"
+    mountpoint -q "$HUGE" || mount -t tmpfs tmpfs "$HUGE"
+    right_files
+    mountpoint -q /proc/sys/net/core/rmem_max || mount --bind /run/rmem_max /proc/sys/net/core/rmem_max
+    update-grub >/dev/null 2>&1
+    cp /boot/grub/grub.cfg /run/right/files/boot/grub/grub.cfg
 }
 
-# Each test starts from a host that booted with the arguments, with the packages there.
+# Each test starts from a host on which the bootstrap has done its work: it booted with the arguments, and the packages are there.
 setup() {
     host_reset
-    rm -rf "$STATE" /run/runtime-* /run/no-* /run/absent-modules /run/broken-* /var/lib/gpuaas/capabilities.json
-    machine
-    stubs
-    install_files
-    rm -f /etc/default/grub
+    rm -rf "$STATE" /run/runtime-* /run/no-* /run/absent-modules /run/broken-* /var/lib/gpuaas/capabilities.json /etc/default/grub \
+        "$HUGE/hugepages-2048kB"
+    mkdir -p /sys/module/vfio /sys/module/vfio_iommu_type1 /sys/module/vfio_pci
+    right_files
     printf 'BOOT_IMAGE=/vmlinuz %s\n' "$WANTED" >/proc/cmdline
-    systemctl daemon-reload
-    if [ "$BATS_TEST_NUMBER" -gt 1 ]; then
-        dpkg -s dnsmasq >/dev/null 2>&1 || apt-get -q -y install --no-install-recommends dnsmasq >/dev/null 2>&1
-        # what it writes is the same each time, and it lasts longer than most tests
-        if [ ! -e /run/grub.cfg ]; then
-            update-grub >/dev/null 2>&1
-            cp /boot/grub/grub.cfg /run/grub.cfg
-        fi
-        cp /run/grub.cfg /boot/grub/grub.cfg
-    fi
+    case $BATS_TEST_DESCRIPTION/$(dpkg-query -W -f '${db:Status-Abbrev}' dnsmasq 2>/dev/null) in
+        'from nothing: '* | */ii*) ;;
+        *) apt-get -q -y install --no-install-recommends dnsmasq >/dev/null 2>&1 ;;
+    esac
+    right_units
 }
 
 teardown() {
     for path in "$STATE" /var/lib/gpuaas /boot /etc/default/grub.d /var; do
         ! mountpoint -q "$path" || umount "$path"
     done
+    [ ! -e /run/dpkg-status ] || mv /run/dpkg-status /var/lib/dpkg/status
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
-    systemctl disable --now $(printf '%s.service ' $UNITS) libvirtd.service gpuaas-slice-network-repair.timer 2>/dev/null || true
-    for name in systemctl update-grub apt-get apt-cache uname sleep sync flock gpuaas-node-agent; do rm -f "/usr/local/bin/$name"; done
-    rm -f /etc/default/grub.d/99-other.cfg
+    rm -f /usr/local/bin/{systemctl,update-grub,apt-get,apt-cache,uname,sleep,sync,flock,gpuaas-node-agent} /etc/default/grub.d/99-other.cfg
+}
+
+# removed: dpkg takes dnsmasq for removed; its own way there lasts longer than most tests.
+removed() {
+    sed -i '/^Package: dnsmasq$/,/^$/ s/^Status: .*/Status: deinstall ok config-files/' /var/lib/dpkg/status
+}
+
+# nothing: the units are off, the modules and the menu of GRUB are gone, as before the first bootstrap.
+nothing() {
+    systemctl disable --quiet --now gpuaas-slice-{vfio-bind,network-baseline,fabric-vfs}.service gpuaas-slice-network-repair.timer \
+        libvirtd.service
+    systemctl reset-failed
+    rm -rf "$STATE" /sys/module/vfio* /boot/grub/grub.cfg
 }
 
 # shadow COMMAND CODE: puts shell code before the real command ($real), as a fault would act.
@@ -130,7 +167,7 @@ with_setting() {
     local path
     path=$(GPUAAS_GENERATED=/gpuaas/generated script_path "$SCRIPT")
     [ ! -e "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE/$SCRIPT" ] || path=$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE/$SCRIPT
-    mkdir -p "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE"
+    mkdir -p "$BATS_TEST_TMPDIR/generated/$GPUAAS_SITE/${SCRIPT%/*}"
     grep -q "^readonly $1=" "$path"
     awk -v name="$1" -v value="$2" '
         index($0, "readonly " name "=") == 1 { print "readonly " name "=\047" value "\047"; skip = ($0 !~ /\047$/); next }
@@ -163,8 +200,9 @@ state() {
 }
 
 @test "from nothing: packages, GRUB, modules, libvirt, runtime, units; every check PASS" {
-    apt-get -q -y purge dnsmasq >/dev/null 2>&1 || true
-    rm -rf /boot/grub/grub.cfg /var/lib/apt/lists/*
+    nothing
+    dpkg --purge --force-depends dnsmasq >/dev/null 2>&1 || true
+    rm -rf /var/lib/apt/lists/*
     bootstrap
     [ "$status" -eq 0 ] || fail "$output $stderr"
     for check in $CHECKS; do assert_evidence "$check" PASS; done
@@ -199,8 +237,9 @@ state() {
 }
 
 @test "--dry-run names every change, makes none, exits 3" {
-    dpkg -r --force-all dnsmasq >/dev/null 2>&1
-    rm -f /boot/grub/grub.cfg
+    nothing
+    cp /var/lib/dpkg/status /run/dpkg-status
+    removed
     : >/boot/grub/grub.cfg
     echo 3 >/run/runtime-status
     before=$(state)
@@ -241,7 +280,8 @@ state() {
 }
 
 @test "disk: a full or read-only file system is FAIL before anything is changed" {
-    dpkg -r --force-all dnsmasq >/dev/null 2>&1
+    cp /var/lib/dpkg/status /run/dpkg-status
+    removed
     before=$(state | grep -v /boot)
     mount -t tmpfs -o size=1m tmpfs /boot
     bootstrap
@@ -280,7 +320,6 @@ time.sleep(60)' >/run/held 3>&- &
     shadow sleep 'exit 0'
     shadow apt-get 'case $* in *update) echo >>/run/no-updates; exit 100 ;; esac'
     bootstrap
-    rm /usr/local/bin/sleep
     assert_evidence packages PASS
     [ "$(wc -l </run/no-updates)" -eq 3 ]
     [[ $stderr == *'the package lists could not be updated'* ]]
@@ -349,7 +388,7 @@ time.sleep(60)' >/run/held 3>&- &
     printf 'GRUB_CMDLINE_LINUX=iommu=pt\nfalse\n' >/etc/default/grub.d/90-gpuaas.cfg # update-grub would not get past it
     bootstrap
     assert_evidence kernel_arguments_file FAIL '*cannot be read*'
-    install_files
+    right_files
     echo 'GRUB_CMDLINE_LINUX="quiet"' >/etc/default/grub.d/99-other.cfg
     bootstrap
     only_fails kernel_arguments_file grub_config
@@ -436,6 +475,7 @@ time.sleep(60)' >/run/held 3>&- &
 }
 
 @test "modules: file missing, or a module that does not come: FAIL, and vfio stands on it" {
+    rmdir /sys/module/vfio*
     : >/run/no-module
     bootstrap
     only_fails modules unit_vfio complete
@@ -526,6 +566,7 @@ time.sleep(60)' >/run/held 3>&- &
 
 @test "units: one that fails is FAIL with where to look; what does not stand on it is done" {
     : >/run/broken-gpuaas-slice-vfio-bind
+    systemctl stop gpuaas-slice-{vfio-bind,network-baseline,fabric-vfs}.service
     bootstrap
     only_fails unit_vfio complete
     assert_evidence unit_network PASS
@@ -596,16 +637,23 @@ time.sleep(60)' >/run/held 3>&- &
     [[ $stderr == *'cannot write /run/gpuaas-slice-host-bootstrap.lock'* ]]
 }
 
-@test "killed at random points and run again: the same end" {
+# end_state: what a finished run leaves, without times.
+end_state() {
+    state | grep -v -e Timestamp -e '^total' -e 'gpuaas$' | sed 's/[0-9-]* [0-9:.]* +0000//'
+}
+
+# killed_after CODE SECONDS...: each time from nothing, with what CODE takes away, killed after so many seconds, and run again.
+killed_after() {
+    local delay path want got shell_words code=$1
+    shift
     bootstrap
     [ "$status" -eq 0 ]
-    want=$(state | grep -v -e Timestamp -e '^total' -e 'gpuaas$' | sed 's/[0-9-]* [0-9:.]* +0000//')
+    want=$(end_state)
     path=$(script_path "$SCRIPT")
     _shell_words
-    for delay in 0.1 0.3 0.6 1.1 1.7; do
-        rm -rf "$STATE" /sys/module/vfio* /boot/grub/grub.cfg
-        systemctl disable --now $(printf '%s.service ' $UNITS) 2>/dev/null || true
-        dpkg -r --force-all dnsmasq >/dev/null 2>&1
+    for delay; do
+        nothing
+        $code
         setsid "${shell_words[@]}" "$path" >/dev/null 2>&1 3>&- &
         victim=$!
         sleep "$delay"
@@ -613,9 +661,17 @@ time.sleep(60)' >/run/held 3>&- &
         wait "$victim" 2>/dev/null || true
         bootstrap
         [ "$status" -eq 0 ] || fail "after $delay s: $output $stderr"
-        got=$(state | grep -v -e Timestamp -e '^total' -e 'gpuaas$' | sed 's/[0-9-]* [0-9:.]* +0000//')
+        got=$(end_state)
         [ "$got" = "$want" ] || fail "after $delay s: $(diff <(echo "$want") <(echo "$got"))"
     done
+}
+
+@test "killed while it looks and installs, and run again: the same end" {
+    killed_after removed 0.2 0.6
+}
+
+@test "killed with the packages there, in GRUB and the units, and run again: the same end" {
+    killed_after true 0.2 0.5 0.8
 }
 
 @test "the unit: after cloud-final, wanted by cloud-init.target, no ordering cycle" {
@@ -629,6 +685,6 @@ time.sleep(60)' >/run/held 3>&- &
     [ "$(systemctl is-active gpuaas-slice-host-bootstrap.service)" = active ]
     journalctl --sync
     journalctl -b --no-pager -o cat -u gpuaas-slice-host-bootstrap.service | grep -q 'GPUAAS_SLICE_BOOTSTRAP status=PASS check=complete'
-    systemctl disable --now gpuaas-slice-host-bootstrap.service 2>/dev/null
+    systemctl disable --quiet --no-reload --now gpuaas-slice-host-bootstrap.service
     rm /etc/systemd/system/gpuaas-slice-host-bootstrap.service
 }

@@ -1,6 +1,5 @@
 # The harness tests itself: shells, evidence helpers, fixture host, stand-ins, loop disks.
 # host: harness
-# alone: loop devices
 
 # Code in quotes is for the script under test.
 # shellcheck disable=SC2016,SC2154
@@ -165,8 +164,11 @@ teardown() {
     mkfs.ext4 -q "$disk"
     mkdir -p /mnt/first
     mount "$disk" /mnt/first
+    # not only by its name: another container may have taken that device since
+    behind=$(losetup --noheadings --output BACK-MAJ:MIN,BACK-INO "$disk")
+    [ -n "$behind" ]
     loop_clean
-    run ! losetup "$disk"
+    [ "$(losetup --noheadings --output BACK-MAJ:MIN,BACK-INO "$disk" 2>/dev/null)" != "$behind" ]
     run ! findmnt /mnt/first
     [ ! -e /dev/disk/by-id/nvme-eui.0001 ]
 }
@@ -175,12 +177,12 @@ teardown() {
     rm -f /dev/foreign
     mknod /dev/foreign b 8 0
     run ! head -c 1 /dev/foreign
-    for disk in /sys/block/*; do
-        case ${disk##*/} in loop*) continue ;; esac
+    while read -r major minor _ name; do
+        case $name in loop* | name | '') continue ;; esac
         rm -f /dev/foreign
-        mknod /dev/foreign b "$(cut -d: -f1 "$disk/dev")" "$(cut -d: -f2 "$disk/dev")"
+        mknod /dev/foreign b "$major" "$minor"
         run ! head -c 1 /dev/foreign
-    done
+    done </proc/partitions
     # Only values that are there already: were a guard broken, nothing would change.
     run ! sh -c ': >/sys/kernel/mm/transparent_hugepage/enabled'
     run ! sysctl -q -w "vm.swappiness=$(cat /proc/sys/vm/swappiness)"

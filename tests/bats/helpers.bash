@@ -24,6 +24,8 @@ GPUAAS_TEST_SHELL=${GPUAAS_TEST_SHELL:-dash}
 GPUAAS_SCRIPT_TIMEOUT=${GPUAAS_SCRIPT_TIMEOUT:-60}
 LAB_DISKS=/var/lib/gpuaas-lab/disks
 LAB_LOOPS=/run/gpuaas-lab/loops
+# A file that all containers see: they take loop devices, which are the kernel's, one after the other.
+LAB_LOCK=${BASH_SOURCE[0]}
 
 # Fail a test with a text.
 fail() {
@@ -85,11 +87,8 @@ run_functions() {
 _keep_evidence() {
     [[ $output != *' detail=was\ not\ reported '* ]] || { fail "$1: a check was not reported: $output"; return 1; }
     [ -n "${GPUAAS_EVIDENCE_LOG:-}" ] || return 0
-    local line
-    while IFS= read -r line; do
-        [[ $line != GPUAAS_*" status="* ]] ||
-            printf '%s\t%s\t%s\t%s\n' "$1" "$GPUAAS_TEST_SHELL" "$BATS_TEST_NAME" "$line" >>"$GPUAAS_EVIDENCE_LOG"
-    done <<<"$output"
+    # one process: bats looks at each command of a loop over the lines
+    sed -n "/^GPUAAS_.* status=/s|^|$1\t$GPUAAS_TEST_SHELL\t$BATS_TEST_NAME\t|p" <<<"$output" >>"$GPUAAS_EVIDENCE_LOG"
 }
 
 # find_evidence CHECK - sets $evidence to the one line of $output about this check; fails when there is none or a second.
@@ -166,19 +165,10 @@ evidence_summary() {
 # host_reset - put the fixture host back as it was at boot: /sys and /proc wholly, files elsewhere
 # overwritten (what a test added there stays). Forgets the calls of stand-ins.
 host_reset() {
-    local step path _ emptied=() copied=() missing=
+    local emptied copied
     rm -rf /run/gpuaas-lab/calls /run/gpuaas-lab/commands
-    [ ! -s /run/gpuaas-lab/missing ] || missing=$(</run/gpuaas-lab/missing)
-    while read -r step path _; do
-        case $step in
-            dir)
-                emptied+=("$path")
-                [ ! -d "/gpuaas/host$path" ] || copied+=("${path#/}/.") ;;
-            file) copied+=("${path#/}") ;;
-            maybe) [[ $'\n'$missing$'\n' == *$'\n'"$path"$'\n'* ]] || copied+=("${path#/}") ;;
-            copy | volatile) copied+=("${path#/}/.") ;;
-        esac
-    done </gpuaas/lab/plan
+    mapfile -t emptied </run/gpuaas-lab/emptied
+    mapfile -t copied </run/gpuaas-lab/copied
     # One process for all folders, and one for all copies: there are dozens, and this runs before each test.
     [ "${#emptied[@]}" -eq 0 ] || find "${emptied[@]}" -xdev -mindepth 1 -delete
     [ "${#copied[@]}" -eq 0 ] || (cd /gpuaas/host && cp -RP --parents "${copied[@]}" /)
@@ -201,23 +191,40 @@ answer() {
 # loop_disk NAME SIZE [SERIAL [EUI]] - a disk of its own on a file; prints its device. With a serial (and
 # an EUI) it has the by-id links of an NVMe disk. It goes with loop_clean, or with the container at the latest.
 loop_disk() {
-    local device
-    mkdir -p "$LAB_DISKS" "$LAB_LOOPS"
+    mkdir -p "$LAB_DISKS"
     rm -f "$LAB_DISKS/$1.img"
     truncate -s "$2" "$LAB_DISKS/$1.img"
-    device=$(losetup --find --show --partscan "$LAB_DISKS/$1.img") || return 1
-    disk_identity "$device" "${3:-}" "${4:-}"
+    loop_attach "$LAB_DISKS/$1.img" "${3:-}" "${4:-}" || return 1
+    udev_settle
     printf '%s\n' "$device"
+}
+
+# loop_attach FILE [SERIAL [EUI]] - sets $device to a loop device on the file, as loop_disk does, for several at once: nodes
+# and links follow at udev_settle.
+loop_attach() {
+    device=$(loop_locked losetup --find --show --partscan "$1") || return 1
+    mkdir -p "$LAB_LOOPS"
+    _disk_properties "$device" "${2:-}" "${3:-}"
+}
+
+# loop_locked COMMAND... - a command that takes a loop device, or lets one go to take it again: no other container takes
+# one meanwhile. All of them see this file.
+loop_locked() {
+    flock "$LAB_LOCK" "$@"
 }
 
 # disk_identity DEVICE SERIAL [EUI] - who the disk says it is: lsblk and /dev/disk/by-id follow. To move a
 # by-id link, give its identity to another disk; a link made by hand is overwritten.
 disk_identity() {
+    _disk_properties "$@"
+    udev_settle
+}
+
+_disk_properties() {
     {
         [ -z "${2:-}" ] || printf '%s\n' "ID_SERIAL_SHORT=$2" "ID_MODEL=LAB" "ID_SERIAL=LAB_$2"
         [ -z "${3:-}" ] || printf '%s\n' "ID_WWN=eui.$3"
     } >"$LAB_LOOPS/${1##*/}"
-    udev_settle
 }
 
 # udev_settle - bring nodes of partitions, links in /dev/disk and udev's database up to date, after
@@ -228,13 +235,13 @@ udev_settle() {
 
 # loop_clean - unmount and detach all disks that loop_disk made; for teardown.
 loop_clean() {
-    local disk device target
+    local disk device source target
     for disk in "$LAB_LOOPS"/*; do
         [ -e "$disk" ] || continue
         device=/dev/${disk##*/}
-        while read -r target; do
-            umount --lazy "$target" || true
-        done < <(awk -v d="$device" '$1 == d || index($1, d "p") == 1 { print $2 }' /proc/mounts)
+        while read -r source target _; do
+            [[ $source != "$device" && $source != "$device"p* ]] || umount --lazy "$target" || true
+        done </proc/mounts
         losetup --detach "$device" || true
         rm -f "$disk"
     done

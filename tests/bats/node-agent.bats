@@ -51,15 +51,16 @@ setup() {
     printf 'very-secret\n' | install -m 600 /dev/stdin "$SECRET"
     new=$BATS_TEST_TMPDIR/new
     agent "$new" 2.0
-    with_setting STEADY_SECONDS 1
+    with_setting STEADY 1
 }
 
 teardown() {
     ! mountpoint -q /usr/local/bin || umount /usr/local/bin
     ! mountpoint -q "$KEPT" || umount "$KEPT"
     rm -rf /usr/local/bin/systemctl /usr/local/bin/flock "/run/systemd/system/$UNIT.d/test.conf"
-    systemctl disable --now "$UNIT" 2>/dev/null || true
-    rm -rf "$KEPT" "$BINARY" "$SECRET"
+    systemctl stop "$UNIT"
+    # systemd reads it anew before the next test
+    rm -rf "$KEPT" "$BINARY" "$SECRET" "/etc/systemd/system/multi-user.target.wants/$UNIT"
 }
 
 with_setting() {
@@ -269,7 +270,7 @@ old_works() {
     cmp "$BATS_TEST_TMPDIR/old" "$BINARY"
     [ "$(systemctl is-active "$UNIT")" = active ]
     # one that lives for a moment only is no better
-    agent "$new" 2.0 'sleep 0.7; exit 1'
+    agent "$new" 2.0 'sleep 0.3; exit 1'
     put "$new" 2.0
     only_fails active
     assert_evidence rollback PASS

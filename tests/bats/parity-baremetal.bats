@@ -32,18 +32,13 @@ virsh_says() {
 }
 
 teardown() {
-    rm -f $NETPLAN /etc/netplan/70-other.yaml /usr/local/bin/ip
+    rm -f $NETPLAN /etc/netplan/70-other.yaml /etc/dnsmasq.d/gpuaas-slice.conf /var/lib/gpuaas/masked-units $VIRSH \
+        /usr/local/bin/{ip,ovs-vsctl,iptables,systemctl,ssh} /etc/systemd/system/{gpuaas-slice-*,nvidia-persistenced}.service
     for name in tmfifo_net0 tmfifo_net1; do
         [ ! -e "/sys/class/net/$name" ] || ip link delete "$name"
     done
-    rm -f $VIRSH /usr/local/bin/ovs-vsctl /usr/local/bin/iptables /usr/local/bin/systemctl /usr/local/bin/ssh /etc/dnsmasq.d/gpuaas-slice.conf
-    rm -f /etc/systemd/system/gpuaas-slice-*.service /var/lib/gpuaas/masked-units
-    systemctl unmask --quiet nvidia-persistenced.service
-    systemctl daemon-reload
     ovs-vsctl --if-exists del-br ovsbr0
-    iptables -F
-    iptables -X
-    iptables -t nat -F
+    printf '*filter\nCOMMIT\n*nat\nCOMMIT\n' | iptables-restore
 }
 
 only_fails() {
@@ -118,19 +113,17 @@ shadow() {
 
 @test "no_slice_services: a unit, masked or not, is FAIL; one that another only names is not" {
     printf '[Service]\nExecStart=/bin/true\n' >/etc/systemd/system/gpuaas-slice-network-baseline.service
-    systemctl daemon-reload
     fails no_slice_services gpuaas-slice-network-baseline.service
     rm /etc/systemd/system/gpuaas-slice-network-baseline.service
     printf '[Unit]\nAfter=gpuaas-slice-x.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n' \
         >/run/systemd/system/names.service
-    systemctl daemon-reload
     systemctl start names.service
+    [[ $(systemctl list-units --all --plain --no-legend 'gpuaas-slice-*') == *'gpuaas-slice-x.service not-found'* ]]
     run_script "$SCRIPT"
     systemctl stop names.service
     assert_evidence no_slice_services PASS
     # one that runs on without its file
     printf '[Service]\nExecStart=/bin/sleep infinity\n' >/etc/systemd/system/gpuaas-slice-runs.service
-    systemctl daemon-reload
     systemctl start gpuaas-slice-runs.service
     rm /etc/systemd/system/gpuaas-slice-runs.service
     systemctl daemon-reload
@@ -209,7 +202,7 @@ shadow() {
     printf '\nnvidia-persistenced.service\n' >/var/lib/gpuaas/masked-units
     run_script "$SCRIPT"
     assert_evidence no_masked_units PASS
-    systemctl mask --quiet nvidia-persistenced.service
+    ln -s /dev/null /etc/systemd/system/nvidia-persistenced.service
     fails no_masked_units 'nvidia-persistenced.service is masked'
 }
 

@@ -8,7 +8,7 @@ load helpers
     export RESULT_PATH=$BATS_TEST_TMPDIR/result.yaml
     # none of the commands that the checks need is there
     mkdir "$BATS_TEST_TMPDIR/bin"
-    for name in sh dash bash busybox cat cmp mv rm chmod mktemp; do
+    for name in sh dash bash busybox cat cmp mv rm chmod mktemp sed; do
         ln -s "$(command -v "$name")" "$BATS_TEST_TMPDIR/bin/$name"
     done
     path=$(script_path 50-gpuaas-slice-firmware-preflight)

@@ -1,7 +1,6 @@
 # gpuaas-slice-storage-transition --apply: what it does and in which order, what it does when something changes or fails under way,
 # and that in each case the disks that were not its turn are the same byte for byte.
 # script: gpuaas-slice-storage-transition
-# alone: loop devices
 
 load helpers
 load storage
@@ -9,7 +8,9 @@ load storage
 setup_file() {
     storage_host
     storage_disks
-    cp /etc/fstab /run/fstab.start
+    sysfs_identity "$ONE" EXAMPLE0000 "$ID_ONE"
+    sysfs_identity "$TWO" EXAMPLE0001 "$ID_TWO"
+    sysfs_identity "$THREE" EXAMPLE0002 "$ID_THREE"
 }
 
 teardown_file() {
@@ -17,10 +18,9 @@ teardown_file() {
 }
 
 setup() {
-    cp /run/fstab.start /etc/fstab
+    storage_start
     rm -rf /var/log/gpuaas /run/order
-    [ -e /run/contents-are-new ] || storage_contents
-    rm -f /run/contents-are-new
+    storage_contents
     cat >>/etc/fstab <<FSTAB
 UUID=$UUID_ONE	/share1 ext4	defaults,nofail 0 2
 LABEL=two /share2 ext4 defaults 0 2
@@ -34,18 +34,26 @@ FSTAB
 teardown() {
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     unshadow
-    while read -r place; do umount -l "$place"; done < <(awk '$1 ~ /loop/ || $2 == "/var/log/gpuaas" || $2 == "/etc/fstab" { print $2 }' /proc/mounts)
-    rm -rf "${VIRSH:?}"/* /etc/fstab.gpuaas* "$UNFINISHED"
-    udev_settle
-    storage_host
+    for place in $(loop_places); do umount -l "$place"; done
+    while read -r _ place _; do
+        case $place in /var/log/gpuaas | /etc/fstab) umount -l "$place" ;; esac
+    done </proc/mounts
+    rm -rf "${VIRSH:?}"/* /etc/fstab.gpuaas*
 }
 
 # same DISK...: these disks are as they were when the test began, byte for byte (the shares are mounted read-only).
 same() {
-    local disk
+    local disk now
+    now=$(hashes)
     for disk; do
-        [ "$(hashes | grep -F "$disk")" = "$(grep -F "$disk" <<<"$at_start")" ] || fail "$disk has changed"
+        [[ $now$'\n' =~ [0-9a-f]+\ \ $disk$'\n' && $at_start$'\n' == *"${BASH_REMATCH[0]}"* ]] || fail "$disk has changed"
     done
+}
+
+# exchange DEVICE FILE: the loop device stands on another file.
+exchange() {
+    # shellcheck disable=SC2016
+    loop_locked sh -c 'losetup -d "$1"; losetup "$1" "$2"' sh "$@"
 }
 
 is_raw() {
@@ -158,7 +166,7 @@ rm -f LOG.unfinished; 2 disabled' ] || fail "$(cat /run/order)"
 }
 
 @test "a share that services see in their own views goes with process 1's; a share named by nobody in fstab too" {
-    cp /run/fstab.start /etc/fstab
+    storage_start
     mount --make-shared /
     unshare --mount --propagation slave sleep 60 3>&- &
     holder=$!
@@ -190,10 +198,9 @@ rm -f LOG.unfinished; 2 disabled' ] || fail "$(cat /run/order)"
 
 @test "the device is exchanged for another of the same name, size and serial" {
     cp "$LAB_DISKS/three.img" "$LAB_DISKS/exchanged.img"
-    shadow systemctl "losetup -d $THREE; losetup $THREE $LAB_DISKS/exchanged.img"
+    shadow systemctl "flock $LAB_LOCK sh -c 'losetup -d $THREE; losetup $THREE $LAB_DISKS/exchanged.img'"
     apply_all
-    losetup -d "$THREE"
-    losetup "$THREE" "$LAB_DISKS/three.img"
+    exchange "$THREE" "$LAB_DISKS/three.img"
     stopped still_free "$ID_THREE is another device than the planned one (*)"
     same "$OS" "$ONE" "$TWO" "$THREE" "$OTHER"
 }
@@ -285,17 +292,15 @@ rm -f LOG.unfinished; 2 disabled' ] || fail "$(cat /run/order)"
     mount -t ramfs ramfs /run/ramfs
     cp "$LAB_DISKS/two.img" /run/ramfs/two.img
     umount /share2
-    losetup -d "$TWO"
-    losetup "$TWO" /run/ramfs/two.img
+    exchange "$TWO" /run/ramfs/two.img
     apply_all
     stopped wiped "blkdiscard failed on $ID_TWO (${TWO##*/}): its signatures are gone, its data is not; wiped before: $ID_ONE; the others were not touched"
     is_raw "$ONE"
     same "$OS" "$OTHER" "$THREE"
-    losetup -d "$TWO"
+    exchange "$TWO" "$LAB_DISKS/two.img"
     umount /run/ramfs
-    losetup "$TWO" "$LAB_DISKS/two.img"
     # half-way, as a disk that dies reports it
-    shadow blkdiscard 'case "$*" in *'"$TWO"') "$real" --length 1048576 "$@"; echo "blkdiscard: BLKDISCARD ioctl failed: Input/output error" >&2; exit 1 ;; esac'
+    shadow blkdiscard 'case "$*" in *'"$TWO"') "$real" --length 524288 "$@"; echo "blkdiscard: BLKDISCARD ioctl failed: Input/output error" >&2; exit 1 ;; esac'
     apply_all
     stopped wiped "blkdiscard failed on $ID_TWO *"
     [[ $stderr == *"${ID_ONE} was wiped by the run that was cut off"* ]]
@@ -326,7 +331,7 @@ signatures_wiped $ID_ONE; discarded $ID_ONE; verified $ID_ONE; signatures_wiped 
         printf "label: gpt\nsize=2M\n" | sfdisk --quiet --no-reread '"$ONE"'
         partx --add '"$ONE"'
         dd if=/dev/zero of='"$ONE"' bs=512 count=34 conv=notrunc status=none
-        dd if=/dev/zero of='"$ONE"' bs=512 seek=8100 count=92 conv=notrunc status=none
+        dd if=/dev/zero of='"$ONE"' bs=512 seek=6308 count=92 conv=notrunc status=none
         exit 0 ;; esac'
     transition --apply --devices "$ID_ONE"
     [ "$status" -eq 0 ] || fail "$output"

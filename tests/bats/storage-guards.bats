@@ -1,7 +1,6 @@
 # gpuaas-slice-storage-transition refuses: one hazard at a time, on disks that share a container. In each case --apply was given,
 # the check is FAIL, and all disks are the same byte for byte afterwards.
 # script: gpuaas-slice-storage-transition
-# alone: loop devices
 
 load helpers
 load storage
@@ -9,7 +8,9 @@ load storage
 setup_file() {
     storage_host
     storage_disks
-    cp /etc/fstab /run/fstab.start
+    # THREE is who udev says it is
+    sysfs_identity "$ONE" EXAMPLE0000 "$ID_ONE"
+    sysfs_identity "$TWO" EXAMPLE0001 "$ID_TWO"
 }
 
 teardown_file() {
@@ -17,21 +18,20 @@ teardown_file() {
 }
 
 setup() {
-    cp /run/fstab.start /etc/fstab
+    storage_start
 }
 
 # Each test takes its hazard away itself where it lasts; this takes away what a failed one left.
 teardown() {
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     unshadow
-    udev_settle
-    rm -rf "${VIRSH:?}"/* /var/log/gpuaas /etc/crypttab /etc/systemd/system/mnt-else.mount "$UNFINISHED"
+    rm -rf "${VIRSH:?}"/* /var/log/gpuaas /etc/crypttab /etc/systemd/system/mnt-else.mount /dev/alias
     swaps_to_nothing
-    rm -f /dev/alias
-    while read -r place; do umount -l "$place"; done < <(awk '$1 ~ /loop/ { print $2 }' /proc/mounts)
-    for disk in "$OS" "$ONE" "$TWO" "$THREE"; do sysfs_plain "$disk"; blockdev --setrw "$disk"; done
-    storage_host
-    [ -n "$BATS_TEST_COMPLETED" ] || storage_contents
+    for place in $(loop_places); do umount -l "$place"; done
+    sysfs_plain "$THREE"
+    [ -z "$BATS_TEST_COMPLETED" ] || return 0
+    blockdev --setrw "$OS" "$ONE" "$TWO" "$THREE"
+    storage_contents
 }
 
 @test "nothing in the way: every check is PASS, and a dry run says what it would do and changes nothing" {
@@ -126,7 +126,7 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     [ "$(failures)" = distinct ]
     assert_evidence distinct FAIL "* are the same disk, ${THREE##*/}"
     [ "$(hashes)" = "$before" ]
-    storage_host
+    storage_start
     disk_identity "$THREE" EXAMPLE0001 "${ID_THREE#nvme-eui.}"
     sed -i 's/EXAMPLE0002/EXAMPLE0001/' /etc/gpuaas/node.env
     refused distinct "${THREE##*/} and ${TWO##*/} have the same serial EXAMPLE0001"
@@ -187,7 +187,7 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     refuses_to_start os_disk "*/wwn-0x0123456789abcdef is the OS disk (${OS##*/})" --apply --devices "$ID_THREE,wwn-0x0123456789abcdef"
     [ "$(failures)" = os_disk ]
     rm "$BY_ID/wwn-0x0123456789abcdef"
-    storage_host
+    storage_start
     rm "$BY_ID/$ID_OS"
     refused os_disk "the OS disk $BY_ID/$ID_OS leads to no disk, so it cannot be told apart"
     ln -s "$OS" "$BY_ID/$ID_OS"
@@ -308,7 +308,7 @@ with open(sys.argv[1], "r+b") as disk:
     disk.write(sb)
 BYTES
     refused members "$ID_ONE (${ONE##*/}): ${ONE##*/}p1:linux_raid_member: *"
-    head -c 256 /dev/zero | dd of="${ONE}p1" bs=4096 seek=1 conv=notrunc status=none
+    storage_contents
 }
 
 @test "members: ZFS by its bytes" {
@@ -331,11 +331,11 @@ with open(sys.argv[1], "r+b") as disk:
             disk.seek(start + (128 << 10) + slot * 1024)
             disk.write(struct.pack("<QQQ", 0x00BAB10C, 5000, slot).ljust(1024, b"\0"))
 BYTES
-    before=$(sha256sum "$big")
+    before=$(b2sum "$big")
     transition --apply --devices "$ID_ONE,nvme-eui.000000000000000100a075244a10dc98"
     [ "$(failures)" = members ] || fail "$status $(failures) $output"
     [[ $(detail_of members) == *:zfs_member:* ]]
-    [ "$(sha256sum "$big")" = "$before" ]
+    [ "$(b2sum "$big")" = "$before" ]
     losetup --detach "$big"
     rm "/run/gpuaas-lab/loops/${big##*/}"
 }
@@ -343,11 +343,11 @@ BYTES
 @test "members, references: signatures that cannot be read are no signatures that are absent" {
     shadow wipefs 'exit 1'
     refused members "$ID_ONE (${ONE##*/}): signatures cannot be read; *" references
-    assert_evidence references FAIL "the names of what is on ${ONE##*/} cannot be read"
-    rm /usr/local/bin/wipefs
-    # of two signatures on one disk, both count
-    shadow wipefs 'case "$*" in *UUID,LABEL*'"$THREE"') exit 1 ;; esac'
-    refused references "the names of what is on ${THREE##*/} cannot be read"
+    assert_evidence references FAIL "the names of what is on ${ONE##*/} ${TWO##*/} ${THREE##*/} cannot be read"
+    # of one disk
+    shadow wipefs 'case "$*" in *'"$THREE"') exit 1 ;; esac'
+    refused members "$ID_THREE (${THREE##*/}): signatures cannot be read" references
+    assert_evidence references FAIL "the names of what is on ${THREE##*/} cannot be read"
 }
 
 @test "vfio: a controller that is bound to vfio-pci, or will be at the next probe" {
@@ -476,7 +476,7 @@ domain() {
     for answer in system?list dumpxml --inactive pool-list; do
         sed -i "4i case \"\$*\" in *$answer*) exit 1 ;; esac" /usr/local/bin/virsh
         refused libvirt 'libvirt cannot be asked*'
-        storage_host
+        storage_start
     done
     printf '<pool/>\n' >"$VIRSH/pool-one"
     sed -i '4i case "$*" in *pool-dumpxml*) exit 1 ;; esac' /usr/local/bin/virsh
@@ -517,7 +517,9 @@ end_background() {
 @test "users: an open file on a share, a working folder, a mapped file, a file behind a loop device" {
     mount -o noatime,noinit_itable "$TWO" /share2
     echo text >/share2/file
-    head -c 64K /dev/zero >/share2/image
+    # of its own name: what other containers' loop devices stand on has a path of theirs
+    image=image-$RANDOM$RANDOM
+    head -c 64K /dev/zero >"/share2/$image"
     cp "$(ldconfig -p | sed -n 's/.*libz.so.1 .*=> //p' | head -n 1)" /share2/library
     mount -o remount,ro /share2
     in_background "file = open('/share2/file')"
@@ -529,8 +531,8 @@ end_background() {
     in_background "import ctypes; ctypes.CDLL('/share2/library')"
     refused users "$ID_TWO (${TWO##*/}): /proc/$holder/maps"
     end_background
-    loop=$(losetup --read-only --find --show /share2/image)
-    refused users "$ID_TWO (${TWO##*/}): /share2/image"
+    loop=$(loop_locked losetup --read-only --find --show "/share2/$image")
+    refused users "$ID_TWO (${TWO##*/}): /share2/$image"
     losetup --detach "$loop"
     umount /share2
     storage_contents
@@ -631,12 +633,12 @@ end_background() {
     transition --apply --devices "$ID_ONE"
     [ "$status" -eq 1 ]
     [[ $stderr == *'/etc/gpuaas/node.env is missing'* ]]
-    storage_host
+    storage_start
     sed -i '/^GPUAAS_OS_DISK/d' /etc/gpuaas/node.env
     transition --apply --devices "$ID_ONE"
     [ "$status" -eq 1 ]
     [[ $stderr == *'does not set: GPUAAS_OS_DISK'* ]]
-    storage_host
+    storage_start
     rm -f /run/gpuaas-slice-storage-transition.lock
     mkdir /run/gpuaas-slice-storage-transition.lock
     transition --apply --devices "$ID_ONE"

@@ -1,7 +1,6 @@
 # gpuaas-slice-storage-transition killed (SIGKILL) after each of its commands that change something: the next run says what was
 # done, goes on, and ends in the state of a run that was not killed.
 # script: gpuaas-slice-storage-transition
-# alone: loop devices
 
 load helpers
 load storage
@@ -11,7 +10,7 @@ CHANGING='cp mv sync systemctl umount wipefs blkdiscard rm'
 setup_file() {
     storage_host
     storage_disks
-    cp /etc/fstab /run/fstab.start
+    sysfs_identity "$ONE" EXAMPLE0000 "$ID_ONE"
 }
 
 teardown_file() {
@@ -21,8 +20,8 @@ teardown_file() {
 # before_run: one share, in fstab and mounted; no trace of earlier runs.
 before_run() {
     storage_contents
-    rm -rf /var/log/gpuaas /etc/fstab.gpuaas* /run/count
-    cp /run/fstab.start /etc/fstab
+    rm -rf /var/log/gpuaas /etc/fstab.gpuaas*
+    storage_start
     printf 'UUID=%s /share1 ext4 defaults 0 2\n' "$UUID_ONE" >>/etc/fstab
     mount -o ro "${ONE}p1" /share1
 }
@@ -32,32 +31,54 @@ end_state() {
     {
         sed 's/[0-9]\{14\}/TIME/' /etc/fstab
         find /etc -maxdepth 1 -name 'fstab*' | sort
-        for file in /etc/fstab.gpuaas-slice-storage-backup-*; do cat "$file"; done
+        cat /etc/fstab.gpuaas-slice-storage-backup-*
         find /var/log/gpuaas | sort
         cat /var/log/gpuaas/*.txt | sort -u
         grep -c ' /share1 ' /proc/1/mountinfo
         wipefs -n "$ONE"
-        ls -d "/sys/block/${ONE##*/}/${ONE##*/}p"*
-        sha256sum "$ONE" "$OS" "$TWO" "$THREE" "$OTHER"
-    } 2>&1 | sed -e 's/[0-9]\{14\}/TIME/g' -e 's/^\(device .* \)[0-9]* \(4096\|8192\) /\1N \2 /'
+        ls -d "/sys/class/block/${ONE##*/}p"*
+        hashes
+    } 2>&1 | sed -e 's/[0-9]\{14\}/TIME/g' -e 's/^\(device .* \)[0-9]* \(6400\) /\1N \2 /'
+}
+
+# killers: the commands that change something, in a folder: each counts in /run/count, and the one of number /run/kill-at
+# kills the script when it is done.
+killers() {
+    local name real
+    mkdir -p /run/killers
+    for name in $CHANGING; do
+        real=$(type -P "$name")
+        printf '#!/bin/sh\nreal=%s\n' "$real" >"/run/killers/$name"
+        cat >>"/run/killers/$name" <<'KILLER'
+case "$*" in *no-act*) exec "$real" "$@" ;; esac
+"$real" "$@"
+status=$?
+read -r count </run/count
+count=$((count + 1))
+echo "$count" >/run/count
+read -r at </run/kill-at
+if [ "$count" -eq "$at" ]; then
+    printf '%s\n' "${0##*/} $*" >/run/killed
+    read -r script </run/script.pid
+    pkill -KILL -s "$script"
+fi
+exit "$status"
+KILLER
+    done
+    chmod 755 /run/killers/*
 }
 
 # killed_after N: runs the script and kills it right after the N-th changing command. Returns 1 when it ended before.
 killed_after() {
-    local path name shell_words
+    local path shell_words
     path=$(script_path "$SCRIPT")
     _shell_words
-    for name in $CHANGING; do
-        shadow "$name" 'case "$*" in *no-act*) exec "$real" "$@" ;; esac
-            "$real" "$@"; status=$?
-            echo x >>/run/count
-            if [ "$(grep -c x /run/count)" -eq '"$1"' ]; then printf "%s\n" "${0##*/} $*" >/run/killed; pkill -KILL -s "$(cat /run/script.pid)"; fi
-            exit "$status"'
-    done
-    rm -f /run/count /run/killed
-    setsid --wait "${shell_words[@]}" -c 'echo "$$" >/run/script.pid; exec "$@"' sh "${shell_words[@]}" "$path" --apply --devices "$ID_ONE" \
-        >/run/output 2>&1 3>&- || true
-    for name in $CHANGING; do rm -f "/usr/local/bin/$name"; done
+    rm -f /run/killed
+    echo 0 >/run/count
+    echo "$1" >/run/kill-at
+    # shellcheck disable=SC2016
+    PATH=/run/killers:$PATH setsid --wait "${shell_words[@]}" -c 'echo "$$" >/run/script.pid; exec "$@"' sh \
+        "${shell_words[@]}" "$path" --apply --devices "$ID_ONE" >/run/output 2>&1 3>&- || true
     [ -e /run/killed ]
 }
 
@@ -72,25 +93,42 @@ rerun() {
     fi
     transition --apply --devices "$ID_ONE"
     [ "$status" -eq 0 ] || fail "after $(cat /run/killed): $output $stderr"
-    [[ $(sed 's/\\\(.\)/\1/g' <<<"$output") == *"check=earlier_run detail="$said* ]] || fail "after $(cat /run/killed): $output"
+    [[ ${output//\\/} == *"check=earlier_run detail="$said* ]] || fail "after $(cat /run/killed): $output"
 }
 
-@test "killed after each change: the next run goes on, and the end is the same" {
+# goes_on_after FIRST LAST: killed after each of these commands, the next run goes on, and the end is that of a run that was
+# not killed.
+goes_on_after() {
+    local wanted seen
+    killers
     before_run
     transition --apply --devices "$ID_ONE"
     [ "$status" -eq 0 ] || fail "$output"
     wanted=$(end_state)
-    number=1
-    while before_run && killed_after "$number"; do
-        [ "$number" -lt 40 ] || fail 'no end'
+    number=$1
+    while [ "$number" -le "$2" ] && before_run && killed_after "$number"; do
         if [ -e "$UNFINISHED" ] || ! ls /var/log/gpuaas/*.txt >/dev/null 2>&1; then
             rerun
         fi
         seen=$(end_state)
         [ "$seen" = "$wanted" ] || fail "after $(cat /run/killed): $(diff <(echo "$wanted") <(echo "$seen"))"
-        cat /run/killed >>/run/kills
+        cat /run/killed >&2
         number=$((number + 1))
     done
-    [ "$number" -gt 10 ] || fail "only $number commands"
-    cat /run/kills >&2
+}
+
+@test "killed after each of the first changes: the next run goes on, and the end is the same" {
+    goes_on_after 1 6
+    [ "$number" -eq 7 ] || fail "only $number commands"
+}
+
+@test "killed after each of the next changes: the next run goes on, and the end is the same" {
+    goes_on_after 7 12
+    [ "$number" -eq 13 ] || fail "only $number commands"
+}
+
+@test "killed after each of the last changes: the next run goes on, and the end is the same" {
+    goes_on_after 13 40
+    [ "$number" -le 40 ] || fail 'no end'
+    [ "$number" -gt 13 ] || fail "only $number commands"
 }

@@ -39,7 +39,7 @@ def runs(engine: Engine, image: ImageRef, generated: Path, request: pytest.Fixtu
     params = [item.callspec.params for item in chosen if isinstance(item, pytest.Function)]
     wanted: list[tuple[BatsFile, Shell]] = [(one["file"], one["shell"]) for one in params]
     # the long ones first: nothing should wait for one that began last
-    wanted.sort(key=lambda one: (not one[0].alone, -(suite.bats / one[0].path).stat().st_size))
+    wanted.sort(key=lambda one: -(suite.bats / one[0].path).stat().st_size)
     # one more than CPUs: containers wait half of their time, and those with loop devices for each other
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0)) + 1) as pool:
         yield {

@@ -86,6 +86,37 @@ class TestBoot:
                 container.await_reboot()
 
 
+class TestLoops:
+    """The kernel shares loop devices and the minors of their partitions among all containers."""
+
+    ATTACH = (
+        "truncate -s 4M /root/disk; disk=$(losetup --find --show --partscan /root/disk); "
+        "printf 'label: dos\\nstart=2048\\n' | sfdisk --quiet --no-reread $disk; partx --update $disk; "
+        "printf %s ${disk##*/}"
+    )
+
+    def say(self, container: Container, disk: str, text: str) -> str:
+        """Write to the disk's partition, through a node of its number; returns what the file behind it then holds."""
+        node = f"rm -f /dev/{disk}p1; mknod /dev/{disk}p1 b $(tr : ' ' </sys/class/block/{disk}p1/dev)"
+        container.sh(f"{node}; printf '{text}' | dd of=/dev/{disk}p1 conv=notrunc,fsync status=none")
+        return container.sh(f"tail -c +1048577 /root/disk | head -c {len(text)}").stdout
+
+    def test_two_containers_use_disks_with_partitions_at_once(self, lab: Boot) -> None:
+        with lab() as one:
+            first = one.sh(self.ATTACH).stdout
+            with lab() as two:
+                second = two.sh(self.ATTACH).stdout
+                assert first != second
+                assert self.say(one, first, "one") == "one"
+                assert self.say(two, second, "two") == "two"
+                # now the second gets the minor that was the first's when the second container was made
+                one.sh(f"partx --delete /dev/{first}")
+                two.sh(f"partx --delete /dev/{second}; partx --add /dev/{second}")
+                assert self.say(two, second, "again") == "again"
+                one.sh(f"partx --add /dev/{first}")
+                assert self.say(one, first, "one again") == "one again"
+
+
 class TestEnd:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     def test_it_is_removed_with_its_loop_devices(self, lab: Boot, engine: Engine, error: type[BaseException]) -> None:

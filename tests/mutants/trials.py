@@ -53,7 +53,8 @@ def say(text: str) -> None:
 class Run:
     """The mutants to try and the file of results.
 
-    The first station takes from the end where tests share something of the kernel, the others from the other end.
+    They are in the order of the files whose tests reach them: the first station takes from the one end, the others from
+    the other, so that each has to do with few containers.
     """
 
     def __init__(self, suite: Suite, scripts: Scripts, tests: list[Test], results: Path, most: int) -> None:
@@ -75,11 +76,9 @@ class Run:
             finally:
                 self._waiting.clear()  # interrupted: the stations end what they are at, and remove their containers
 
-    def _place(self, target: Target) -> tuple[bool, str, str, int]:
-        tests = reaching(target.mark, self._tests)
-        file = Counter(test.file.path for test in tests).most_common(1)
-        alone = bool(tests) and sum(bool(test.file.alone) for test in tests) * 2 > len(tests)
-        return not alone, file[0][0] if file else "", target.owner.path, target.owner.line
+    def _place(self, target: Target) -> tuple[str, str, int]:
+        file = Counter(test.file.path for test in reaching(target.mark, self._tests)).most_common(1)
+        return file[0][0] if file else "", target.owner.path, target.owner.line
 
     def _work(self, end: int) -> None:
         station = Station(self._suite, self._scripts)

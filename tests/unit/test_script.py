@@ -141,27 +141,32 @@ def test_shells_read_back_exactly_what_was_set(tmp_path_factory: pytest.TempPath
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["maas/50-gpuaas-slice-firmware-preflight.sh", "gpuaas-slice-network-baseline"])
 def test_a_script_cut_off_anywhere_fails(which: str) -> None:
-    """Every byte after the second line, up to the last newline: a truncated script never exits 0."""
+    """Bytes after the second line, up to the last newline: a truncated script never exits 0.
+
+    The first and the last thousand, and each eleventh between; every single one with GPUAAS_TEST_SHELLS=all.
+    """
     root = Path(__file__).parents[2] / "generated" / "example"
     [path] = [file for file in root.rglob("*") if file.is_file() and str(file).endswith(which)]
     content = path.read_bytes()
     last = len(content) - 2  # without the final newline alone it is whole
-    middle = (len(HEAD) + last) // 2
+    step = 1 if os.environ.get("GPUAAS_TEST_SHELLS") == "all" else 11
+    first, end = len(HEAD) + 1000, last - 1000
+    points = [*range(last, end, -1), *range(end, first, -step), *range(first, len(HEAD) - 1, -1)]
+    middle = len(points) // 2
     with ThreadPoolExecutor(2) as pool:
-        halves = [(len(HEAD), middle), (middle, last)]
-        survivors = [*pool.map(lambda half: _exits_0(content, *half), halves)]
+        survivors = [*pool.map(lambda half: _exits_0(content, half), (points[:middle], points[middle:]))]
     assert survivors == [[], []], f"{path.name}, cut after that many bytes, exits 0"
 
 
-def _exits_0(content: bytes, first: int, last: int) -> list[int]:
-    """The cut points from `first` to `last` at which the script still exits 0. One file, cut shorter and shorter."""
+def _exits_0(content: bytes, points: list[int]) -> list[int]:
+    """The cut points, given from the last to the first, at which the script still exits 0. One file, cut shorter."""
     found = []
     with tempfile.NamedTemporaryFile(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as file:
-        file.write(content[:last])
+        file.write(content)
         file.flush()
         nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
         dash = shutil.which("dash") or "dash"
-        for length in range(last, first - 1, -1):
+        for length in points:
             os.truncate(file.name, length)
             process = os.posix_spawn(dash, [dash, file.name, "--help"], {"PATH": "/usr/bin:/bin"}, file_actions=nowhere)
             if os.waitpid(process, 0)[1] == 0:

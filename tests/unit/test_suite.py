@@ -92,7 +92,6 @@ def test_what_a_piece_did_not_run_is_told(played: Bats) -> None:
     assert long.report() == "does not boot\ndoes not boot"
 
 
-@pytest.mark.parametrize("file", [BatsFile("long.bats", alone="loop devices"), BatsFile("long.bats")])
-def test_what_must_be_alone_or_is_chosen_by_hand_is_not_divided(played: Bats, file: BatsFile) -> None:
-    run_suite(played.suite, [file], [Shell.DASH], parallel=4, only="" if file.alone else "t0")
-    assert played.asked == [("long.bats", "" if file.alone else "t0")]
+def test_what_is_chosen_by_hand_is_not_divided(played: Bats) -> None:
+    run_suite(played.suite, [BatsFile("long.bats")], [Shell.DASH], parallel=4, only="t0")
+    assert played.asked == [("long.bats", "t0")]

@@ -384,6 +384,13 @@ evidence_line() {
 # Works on bytes: the script's main sets LC_ALL=C.
 evidence_escape() {
   local rest safe byte code
+  case $1 in
+  *[!\ -~]*) ;;
+  *)
+    evidence_escaped=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_escaped=
   while [ -n "$rest" ]; do
@@ -407,11 +414,19 @@ evidence_escape() {
 # evidence_quote TEXT: sets evidence_quoted to TEXT as one shell word, quoted with backslashes.
 evidence_quote() {
   local rest safe
+  case $1 in
+  '')
+    evidence_quoted="''"
+    return 0
+    ;;
+  *[!A-Za-z0-9_@%+=:,./-]*) ;;
+  *)
+    evidence_quoted=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_quoted=
-  if [ -z "$rest" ]; then
-    evidence_quoted="''"
-  fi
   while [ -n "$rest" ]; do
     safe=${rest%%[!A-Za-z0-9_@%+=:,./-]*}
     evidence_quoted=$evidence_quoted$safe
@@ -437,24 +452,18 @@ result_value() {
 # result_write PATH STATUS: writes STATUS (passed, failed, degraded, skipped), the values and the evidence lines printed
 # so far, as YAML. Returns 1 where the file cannot be written.
 result_write() {
-  local line text
-  text="status: $2
-results:
-${result_values:-}"
+  local evidence
+  evidence=
   if [ -n "$evidence_lines" ]; then
-    text="$text  evidence:
+    # each is printable ASCII on one line
+    evidence=$(printf '%s' "$evidence_lines" | sed 's/["\\]/\\&/g; s/.*/    - "&"/') || return 1
+    evidence="  evidence:
+$evidence
 "
   fi
-  while IFS= read -r line; do
-    if [ -n "$line" ]; then
-      result_yaml "$line"
-      text="$text    - $result_yamled
-"
-    fi
-  done <<LINES
-$evidence_lines
-LINES
-  printf '%s' "$text" | file_write "$1" 0644
+  printf '%s' "status: $2
+results:
+${result_values:-}$evidence" | file_write "$1" 0644
 }
 
 # result_yaml TEXT: sets result_yamled to TEXT, which is printable ASCII, as a double-quoted YAML text.

@@ -395,6 +395,13 @@ evidence_line() {
 # Works on bytes: the script's main sets LC_ALL=C.
 evidence_escape() {
   local rest safe byte code
+  case $1 in
+  *[!\ -~]*) ;;
+  *)
+    evidence_escaped=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_escaped=
   while [ -n "$rest" ]; do
@@ -418,11 +425,19 @@ evidence_escape() {
 # evidence_quote TEXT: sets evidence_quoted to TEXT as one shell word, quoted with backslashes.
 evidence_quote() {
   local rest safe
+  case $1 in
+  '')
+    evidence_quoted="''"
+    return 0
+    ;;
+  *[!A-Za-z0-9_@%+=:,./-]*) ;;
+  *)
+    evidence_quoted=$1
+    return 0
+    ;;
+  esac
   rest=$1
   evidence_quoted=
-  if [ -z "$rest" ]; then
-    evidence_quoted="''"
-  fi
   while [ -n "$rest" ]; do
     safe=${rest%%[!A-Za-z0-9_@%+=:,./-]*}
     evidence_quoted=$evidence_quoted$safe
@@ -448,24 +463,18 @@ result_value() {
 # result_write PATH STATUS: writes STATUS (passed, failed, degraded, skipped), the values and the evidence lines printed
 # so far, as YAML. Returns 1 where the file cannot be written.
 result_write() {
-  local line text
-  text="status: $2
-results:
-${result_values:-}"
+  local evidence
+  evidence=
   if [ -n "$evidence_lines" ]; then
-    text="$text  evidence:
+    # each is printable ASCII on one line
+    evidence=$(printf '%s' "$evidence_lines" | sed 's/["\\]/\\&/g; s/.*/    - "&"/') || return 1
+    evidence="  evidence:
+$evidence
 "
   fi
-  while IFS= read -r line; do
-    if [ -n "$line" ]; then
-      result_yaml "$line"
-      text="$text    - $result_yamled
-"
-    fi
-  done <<LINES
-$evidence_lines
-LINES
-  printf '%s' "$text" | file_write "$1" 0644
+  printf '%s' "status: $2
+results:
+${result_values:-}$evidence" | file_write "$1" 0644
 }
 
 # result_yaml TEXT: sets result_yamled to TEXT, which is printable ASCII, as a double-quoted YAML text.
@@ -611,7 +620,7 @@ pci_find() {
 }
 
 # pci_scan: reads all devices once; pci_found then finds in what was read. For scripts that ask for many IDs. Sets
-# pci_scanned, "address vendor:device" a line, without virtual functions.
+# pci_scanned, a word "address=vendor:device" for each, without virtual functions.
 # shellcheck disable=SC2329 # not every script asks for many
 pci_scan() {
   local path
@@ -621,8 +630,7 @@ pci_scan() {
       continue
     fi
     pci_id "${path##*/}"
-    pci_scanned="$pci_scanned${path##*/} $pci_value
-"
+    pci_scanned="$pci_scanned ${path##*/}=$pci_value"
   done
 }
 
@@ -630,20 +638,18 @@ pci_scan() {
 # to their number.
 # shellcheck disable=SC2329 # goes with pci_scan
 pci_found() {
-  local address id
+  local entry
   pci_value=
   pci_count=0
-  while read -r address id; do
+  for entry in $pci_scanned; do
     case ",$1," in
-    *",${id:-none},"*)
-      pci_value="$pci_value $address"
+    *",${entry#*=},"*)
+      pci_value="$pci_value ${entry%%=*}"
       pci_count=$((pci_count + 1))
       ;;
     *) ;;
     esac
-  done <<SCANNED
-$pci_scanned
-SCANNED
+  done
   pci_value=${pci_value# }
 }
 
@@ -725,24 +731,23 @@ nvme_read() {
   fi
 }
 
-# nvme_bytes NAME: prints the size in bytes (sysfs counts sectors of 512 bytes).
-nvme_bytes() {
-  nvme_read "$1" size
-  printf '%s\n' "$((${nvme_value:-0} * 512))"
+# nvme_pci NAME: sets nvme_value to the PCI address of the (first) controller; empty where unknown.
+nvme_pci() {
+  local path
+  nvme_value=
+  # the controller itself, or the controllers below the subsystem of a multipath namespace
+  for path in "/sys/block/$1/device" "/sys/block/$1/device"/nvme[0-9]*; do
+    if [ -r "$path/address" ]; then
+      read -r nvme_value <"$path/address" || :
+      break
+    fi
+  done
 }
 
 # nvme_pci_address NAME: prints the PCI address of the (first) controller; empty where unknown.
 nvme_pci_address() {
-  local path value
-  value=
-  # the controller itself, or the controllers below the subsystem of a multipath namespace
-  for path in "/sys/block/$1/device" "/sys/block/$1/device"/nvme[0-9]*; do
-    if [ -r "$path/address" ]; then
-      read -r value <"$path/address" || :
-      break
-    fi
-  done
-  printf '%s\n' "$value"
+  nvme_pci "$1"
+  printf '%s\n' "$nvme_value"
 }
 
 # nvme_links: prints "target path" of every nvme-eui.* link in /dev/disk/by-id: for a walk over many devices.
@@ -764,15 +769,22 @@ nvme_by_id() {
   return 1
 }
 
-# nvme_parts NAME: prints the device and its partitions, one name a line.
-nvme_parts() {
+# nvme_names NAME: sets nvme_value to the names of the device and its partitions, separated by blanks.
+nvme_names() {
   local path
-  printf '%s\n' "$1"
+  nvme_value=$1
   for path in "/sys/block/$1/$1"*; do
     if [ -e "$path/partition" ]; then
-      printf '%s\n' "${path##*/}"
+      nvme_value="$nvme_value ${path##*/}"
     fi
   done
+}
+
+# nvme_parts NAME: prints the device and its partitions, one name a line.
+nvme_parts() {
+  nvme_names "$1"
+  # shellcheck disable=SC2086 # names
+  printf '%s\n' $nvme_value
 }
 
 # nvme_part_path DISK NAME: prints the sysfs folder of a disk or of a partition of it.
@@ -786,50 +798,60 @@ nvme_part_path() {
 
 # nvme_holders DISK: prints what the kernel has built on the disk or a partition (md, LVM, dm-crypt), as name:holder.
 nvme_holders() {
-  local part folder path
-  nvme_parts "$1" | while IFS= read -r part; do
+  nvme_held "$1"
+  printf '%s' "$nvme_value"
+}
+
+# nvme_held DISK: sets nvme_value to the same, each on a line.
+nvme_held() {
+  local part folder path held
+  held=
+  nvme_names "$1"
+  for part in $nvme_value; do
     folder=/sys/block/$1
     if [ "$part" != "$1" ]; then
       folder=$folder/$part
     fi
     for path in "$folder/holders"/*; do
       if [ -e "$path" ] || [ -L "$path" ]; then
-        printf '%s:%s\n' "$part" "${path##*/}"
+        held="$held$part:${path##*/}
+"
       fi
     done
   done
+  nvme_value=$held
 }
 
-# nvme_mounts DISK: prints where the disk and its partitions are mounted or swapped on, as name:place. Asks for the
+# nvme_mounts DISK...: prints where the disks and their partitions are mounted or swapped on, as name:place. Asks for the
 # children by device number: a question for the parent alone misses mounted children. Reads the view of
 # process 1, which a unit's own mount namespace cannot hide.
 nvme_mounts() {
-  local part number
-  nvme_parts "$1" | while IFS= read -r part; do
-    number=none
-    if [ "$part" = "$1" ] && [ -r "/sys/block/$1/dev" ]; then
-      read -r number <"/sys/block/$1/dev" || :
-    elif [ -r "/sys/block/$1/$part/dev" ]; then
-      read -r number <"/sys/block/$1/$part/dev" || :
-    fi
-    nvme_places "$part" "$number"
+  local disk part number asked
+  asked=
+  for disk; do
+    nvme_names "$disk"
+    for part in $nvme_value; do
+      number=none
+      if [ "$part" = "$disk" ] && [ -r "/sys/block/$disk/dev" ]; then
+        read -r number <"/sys/block/$disk/dev" || :
+      elif [ -r "/sys/block/$disk/$part/dev" ]; then
+        read -r number <"/sys/block/$disk/$part/dev" || :
+      fi
+      asked="$asked$part ${number:-none} "
+    done
   done
-}
-
-# nvme_places NAME NUMBER: prints the mounts of a device number and the swap on a device of that name.
-nvme_places() {
-  local device place rest
   # fields of mountinfo: mount, parent, device number, root, place; the place keeps its backslash escapes
-  while read -r _ _ device _ place rest; do
-    if [ "$device" = "$2" ]; then
-      printf '%s:%s\n' "$1" "$place"
-    fi
-  done </proc/1/mountinfo
-  while read -r device rest; do
-    if [ "$device" = "/dev/$1" ]; then
-      printf '%s:swap\n' "$1"
-    fi
-  done </proc/swaps
+  NVME_ASKED=$asked awk '
+    BEGIN { words = split(ENVIRON["NVME_ASKED"], word, " ") }
+    FILENAME == "/proc/swaps" { swap[$1] = 1; next }
+    { places[$3] = places[$3] " " $5 }
+    END {
+      for (i = 1; i < words; i += 2) {
+        found = split(places[word[i + 1]], place, " ")
+        for (j = 1; j <= found; j++) print word[i] ":" place[j]
+        if (("/dev/" word[i]) in swap) print word[i] ":swap"
+      }
+    }' /proc/1/mountinfo /proc/swaps
 }
 
 # nvme_signatures DISK: prints what signatures the disk and its partitions carry, as name:type. Read-only. Returns 1
@@ -855,6 +877,29 @@ LISTING
 $parts
 PARTS
   return "$status"
+}
+
+# nvme_all_signatures DISK...: the same for many disks, in one process.
+# shellcheck disable=SC2329 # not every script walks over many
+nvme_all_signatures() {
+  local disk part listing line
+  for disk; do
+    shift
+    nvme_names "$disk"
+    for part in $nvme_value; do
+      set -- "$@" "/dev/$part"
+    done
+  done
+  listing=$(timeout 30 wipefs --no-act --parsable --output DEVICE,TYPE "$@" 2>&1) || return 1
+  while IFS= read -r line; do
+    case $line in
+    '' | '#'*) ;;
+    nvme*,*) printf '%s:%s\n' "${line%%,*}" "${line##*,}" ;;
+    *) return 1 ;;
+    esac
+  done <<LISTING
+$listing
+LISTING
 }
 
 # racadm: Dell's command line tool of the BMC. Its exit codes are undocumented, so an answer counts only when the text is
@@ -1212,6 +1257,7 @@ main() {
   kvm_area
   iommu_area
   pci_scan
+  driver_scan
   gpu_area
   bf3_area
   fabric_area
@@ -1528,7 +1574,7 @@ kvm_module_check() {
 }
 
 iommu_area() {
-  local table groups
+  local table groups path
   case $class_cpu in
   amd) table=IVRS ;;
   *) table=DMAR ;;
@@ -1540,8 +1586,13 @@ iommu_area() {
       'enable the IOMMU in the BIOS (Intel VT-d comes with ProcVirtualization; AMD: IOMMU) and power-cycle'
   fi
   if evidence_stands_on SLICE_IOMMU iommu_groups iommu_table; then
-    groups=$(find /sys/kernel/iommu_groups -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
-    iommu_groups_check "$((groups))"
+    groups=0
+    for path in /sys/kernel/iommu_groups/*; do
+      if [ -e "$path" ]; then
+        groups=$((groups + 1))
+      fi
+    done
+    iommu_groups_check "$groups"
   fi
 }
 
@@ -1611,18 +1662,23 @@ fabric_area() {
   fi
 }
 
+# driver_scan: sets pci_bound, "path driver" of each device of the class that has a driver.
+driver_scan() {
+  pci_found "$class_gpu_ids,$class_nvswitch_ids,$class_bf3_ids,$class_fabric_ids"
+  pci_bound=
+  if [ -n "$pci_value" ]; then
+    # shellcheck disable=SC2086 # a list of addresses
+    pci_bound=$(pci_drivers $pci_value) || :
+  fi
+}
+
 # pci_facts AREA KIND IDS: one INFO line per device.
 pci_facts() {
-  local area kind addresses address id numa width speed drivers driver total current
+  local area kind addresses address id numa width speed driver total current
   area=$1
   kind=$2
   pci_found "$3"
   addresses=$pci_value
-  if [ -z "$addresses" ]; then
-    return 0
-  fi
-  # shellcheck disable=SC2086 # a list of addresses
-  drivers=$(pci_drivers $addresses) || :
   for address in $addresses; do
     pci_id "$address"
     id=$pci_value
@@ -1641,9 +1697,9 @@ pci_facts() {
     pci_read "$address" sriov_numvfs
     current=$pci_value
     driver=none
-    case $drivers in
+    case $pci_bound in
     *"/$address "*)
-      driver=${drivers#*"/$address "}
+      driver=${pci_bound#*"/$address "}
       driver=${driver%%
 *}
       driver=${driver##*/}
@@ -1773,16 +1829,21 @@ sriov_check() {
 # --- NVMe ---------------------------------------------------------------------------------------------
 
 nvme_area() {
-  local devices found
-  devices=$(nvme_devices)
+  local devices found name
+  # one blank after each name
+  devices=
+  found=0
+  for name in $(nvme_devices); do
+    devices="$devices$name "
+    found=$((found + 1))
+  done
   nvme_facts "$devices"
-  found=$(printf '%s' "$devices" | awk 'END { print NR }')
   if [ "$class_nvme_count" = - ]; then
     evidence_skip SLICE_NVME nvme_count "class $class_name names no number of NVMe devices"
   elif [ "$found" -eq "$class_nvme_count" ]; then
     evidence_pass SLICE_NVME nvme_count "$found whole devices"
   else
-    evidence_fail SLICE_NVME nvme_count "$found of $class_nvme_count whole devices: $(printf '%s' "$devices" | tr '\n' ' ')" \
+    evidence_fail SLICE_NVME nvme_count "$found of $class_nvme_count whole devices: ${devices% }" \
       'look in the BMC hardware log for the missing or surplus disk, or correct the hardware class'
   fi
   if [ -n "$devices" ]; then
@@ -1796,45 +1857,71 @@ nvme_area() {
   fi
 }
 
-# one_line TEXT: sets lined to the lines as one, separated by commas; "none" where there are none.
-one_line() {
-  local line
-  lined=
-  while IFS= read -r line; do
-    lined="$lined${line:+${lined:+,}$line}"
-  done <<TEXT
-$1
-TEXT
-  lined=${lined:-none}
+# nvme_pick LINES NAME...: sets picked to those of LINES ("name:text") that are about one of the names, separated by commas;
+# empty where there are none.
+nvme_pick() {
+  local lines name rest
+  lines="
+$1"
+  shift
+  picked=
+  for name; do
+    rest=$lines
+    while :; do
+      case $rest in
+      *"
+$name:"*) ;;
+      *) break ;;
+      esac
+      rest=${rest#*"
+$name:"}
+      picked="$picked${picked:+,}$name:${rest%%
+*}"
+    done
+  done
 }
 
 # nvme_facts DEVICES: one INFO line per device; kernel names are advisory, by-id and serial are the identity. Sets
 # nvme_occupied, nvme_unread and nvme_nameless to the names of devices that carry something, could not be read,
 # have no by-id path.
 nvme_facts() {
-  local name path
+  local name path mounts signatures
   nvme_occupied=' '
   nvme_unread=' '
   nvme_nameless=
-  nvme_names=$(nvme_links) || :
+  nvme_links=$(nvme_links) || :
   for path in /sys/block/nvme*; do
     name=${path##*/}
     if [ -e "$path" ] && ! nvme_is_namespace "$name"; then
       evidence_fact SLICE_NVME ignored "$name" reason 'no whole NVMe namespace'
     fi
   done
+  if [ -z "$1" ]; then
+    return 0
+  fi
+  # shellcheck disable=SC2086 # names
+  mounts=$(nvme_mounts $1)
+  # shellcheck disable=SC2086 # names
+  if ! signatures=$(nvme_all_signatures $1); then
+    # one that cannot be read spoils the answer about all: each is asked alone
+    signatures=
+    for name in $1; do
+      signatures="$signatures$(nvme_signatures "$name")
+" || nvme_unread="$nvme_unread$name "
+    done
+  fi
   for name in $1; do
-    nvme_fact "$name"
+    nvme_fact "$name" "$mounts" "$signatures"
   done
 }
 
-# nvme_fact NAME
+# nvme_fact NAME MOUNTS SIGNATURES: what all devices have of these, as "name:text" lines.
 nvme_fact() {
-  local by_id serial model bytes pci numa parts mounts holders signatures
+  local by_id serial model bytes pci numa names part parts mounts holders signatures
   case "
-$nvme_names" in
+$nvme_links" in
   *"/$1 "*)
-    by_id=${nvme_names#*"/$1 "}
+    by_id=${nvme_links#*"/$1 "}
     by_id=${by_id%%
 *}
     ;;
@@ -1847,32 +1934,39 @@ $nvme_names" in
   serial=$nvme_value
   nvme_read "$1" device/model
   model=$nvme_value
-  bytes=$(nvme_bytes "$1")
-  pci=$(nvme_pci_address "$1")
+  # sysfs counts sectors of 512 bytes
+  nvme_read "$1" size
+  bytes=$((${nvme_value:-0} * 512))
+  nvme_pci "$1"
+  pci=$nvme_value
   pci_read "${pci:-none}" numa_node
   numa=$pci_value
-  parts=$(nvme_parts "$1" | sed 1d)
-  mounts=$(nvme_mounts "$1")
-  holders=$(nvme_holders "$1")
-  signatures=$(nvme_signatures "$1") || nvme_unread="$nvme_unread$1 "
+  nvme_names "$1"
+  names=$nvme_value
+  parts=
+  for part in ${names#"$1"}; do
+    parts="$parts${parts:+,}$part"
+  done
+  nvme_held "$1"
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$nvme_value" $names
+  holders=$picked
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$2" $names
+  mounts=$picked
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$3" $names
+  signatures=$picked
   if [ -n "$parts$mounts$holders$signatures" ]; then
     nvme_occupied="$nvme_occupied$1 "
   fi
-  one_line "$parts"
-  parts=$lined
-  one_line "$mounts"
-  mounts=$lined
-  one_line "$holders"
-  holders=$lined
-  one_line "$signatures"
-  signatures=$lined
   case $nvme_unread in
   *" $1 "*) signatures=unreadable ;;
   *) ;;
   esac
   evidence_fact SLICE_NVME device "$by_id" kernel_name "$1" serial "$serial" model "$model" bytes "$bytes" \
-    pci "${pci:-unknown}" numa "${numa:-unknown}" partitions "$parts" mounts "$mounts" holders "$holders" \
-    signatures "$signatures"
+    pci "${pci:-unknown}" numa "${numa:-unknown}" partitions "${parts:-none}" mounts "${mounts:-none}" \
+    holders "${holders:-none}" signatures "${signatures:-none}"
 }
 
 # nvme_identity_check DEVICES: each has a by-id path, no serial twice.

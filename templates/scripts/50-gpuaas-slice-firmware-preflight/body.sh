@@ -30,6 +30,7 @@ main() {
   kvm_area
   iommu_area
   pci_scan
+  driver_scan
   gpu_area
   bf3_area
   fabric_area
@@ -346,7 +347,7 @@ kvm_module_check() {
 }
 
 iommu_area() {
-  local table groups
+  local table groups path
   case $class_cpu in
   amd) table=IVRS ;;
   *) table=DMAR ;;
@@ -358,8 +359,13 @@ iommu_area() {
       'enable the IOMMU in the BIOS (Intel VT-d comes with ProcVirtualization; AMD: IOMMU) and power-cycle'
   fi
   if evidence_stands_on SLICE_IOMMU iommu_groups iommu_table; then
-    groups=$(find /sys/kernel/iommu_groups -mindepth 1 -maxdepth 1 2>/dev/null | wc -l)
-    iommu_groups_check "$((groups))"
+    groups=0
+    for path in /sys/kernel/iommu_groups/*; do
+      if [ -e "$path" ]; then
+        groups=$((groups + 1))
+      fi
+    done
+    iommu_groups_check "$groups"
   fi
 }
 
@@ -429,18 +435,23 @@ fabric_area() {
   fi
 }
 
+# driver_scan: sets pci_bound, "path driver" of each device of the class that has a driver.
+driver_scan() {
+  pci_found "$class_gpu_ids,$class_nvswitch_ids,$class_bf3_ids,$class_fabric_ids"
+  pci_bound=
+  if [ -n "$pci_value" ]; then
+    # shellcheck disable=SC2086 # a list of addresses
+    pci_bound=$(pci_drivers $pci_value) || :
+  fi
+}
+
 # pci_facts AREA KIND IDS: one INFO line per device.
 pci_facts() {
-  local area kind addresses address id numa width speed drivers driver total current
+  local area kind addresses address id numa width speed driver total current
   area=$1
   kind=$2
   pci_found "$3"
   addresses=$pci_value
-  if [ -z "$addresses" ]; then
-    return 0
-  fi
-  # shellcheck disable=SC2086 # a list of addresses
-  drivers=$(pci_drivers $addresses) || :
   for address in $addresses; do
     pci_id "$address"
     id=$pci_value
@@ -459,9 +470,9 @@ pci_facts() {
     pci_read "$address" sriov_numvfs
     current=$pci_value
     driver=none
-    case $drivers in
+    case $pci_bound in
     *"/$address "*)
-      driver=${drivers#*"/$address "}
+      driver=${pci_bound#*"/$address "}
       driver=${driver%%
 *}
       driver=${driver##*/}
@@ -591,16 +602,21 @@ sriov_check() {
 # --- NVMe ---------------------------------------------------------------------------------------------
 
 nvme_area() {
-  local devices found
-  devices=$(nvme_devices)
+  local devices found name
+  # one blank after each name
+  devices=
+  found=0
+  for name in $(nvme_devices); do
+    devices="$devices$name "
+    found=$((found + 1))
+  done
   nvme_facts "$devices"
-  found=$(printf '%s' "$devices" | awk 'END { print NR }')
   if [ "$class_nvme_count" = - ]; then
     evidence_skip SLICE_NVME nvme_count "class $class_name names no number of NVMe devices"
   elif [ "$found" -eq "$class_nvme_count" ]; then
     evidence_pass SLICE_NVME nvme_count "$found whole devices"
   else
-    evidence_fail SLICE_NVME nvme_count "$found of $class_nvme_count whole devices: $(printf '%s' "$devices" | tr '\n' ' ')" \
+    evidence_fail SLICE_NVME nvme_count "$found of $class_nvme_count whole devices: ${devices% }" \
       'look in the BMC hardware log for the missing or surplus disk, or correct the hardware class'
   fi
   if [ -n "$devices" ]; then
@@ -614,45 +630,71 @@ nvme_area() {
   fi
 }
 
-# one_line TEXT: sets lined to the lines as one, separated by commas; "none" where there are none.
-one_line() {
-  local line
-  lined=
-  while IFS= read -r line; do
-    lined="$lined${line:+${lined:+,}$line}"
-  done <<TEXT
-$1
-TEXT
-  lined=${lined:-none}
+# nvme_pick LINES NAME...: sets picked to those of LINES ("name:text") that are about one of the names, separated by commas;
+# empty where there are none.
+nvme_pick() {
+  local lines name rest
+  lines="
+$1"
+  shift
+  picked=
+  for name; do
+    rest=$lines
+    while :; do
+      case $rest in
+      *"
+$name:"*) ;;
+      *) break ;;
+      esac
+      rest=${rest#*"
+$name:"}
+      picked="$picked${picked:+,}$name:${rest%%
+*}"
+    done
+  done
 }
 
 # nvme_facts DEVICES: one INFO line per device; kernel names are advisory, by-id and serial are the identity. Sets
 # nvme_occupied, nvme_unread and nvme_nameless to the names of devices that carry something, could not be read,
 # have no by-id path.
 nvme_facts() {
-  local name path
+  local name path mounts signatures
   nvme_occupied=' '
   nvme_unread=' '
   nvme_nameless=
-  nvme_names=$(nvme_links) || :
+  nvme_links=$(nvme_links) || :
   for path in /sys/block/nvme*; do
     name=${path##*/}
     if [ -e "$path" ] && ! nvme_is_namespace "$name"; then
       evidence_fact SLICE_NVME ignored "$name" reason 'no whole NVMe namespace'
     fi
   done
+  if [ -z "$1" ]; then
+    return 0
+  fi
+  # shellcheck disable=SC2086 # names
+  mounts=$(nvme_mounts $1)
+  # shellcheck disable=SC2086 # names
+  if ! signatures=$(nvme_all_signatures $1); then
+    # one that cannot be read spoils the answer about all: each is asked alone
+    signatures=
+    for name in $1; do
+      signatures="$signatures$(nvme_signatures "$name")
+" || nvme_unread="$nvme_unread$name "
+    done
+  fi
   for name in $1; do
-    nvme_fact "$name"
+    nvme_fact "$name" "$mounts" "$signatures"
   done
 }
 
-# nvme_fact NAME
+# nvme_fact NAME MOUNTS SIGNATURES: what all devices have of these, as "name:text" lines.
 nvme_fact() {
-  local by_id serial model bytes pci numa parts mounts holders signatures
+  local by_id serial model bytes pci numa names part parts mounts holders signatures
   case "
-$nvme_names" in
+$nvme_links" in
   *"/$1 "*)
-    by_id=${nvme_names#*"/$1 "}
+    by_id=${nvme_links#*"/$1 "}
     by_id=${by_id%%
 *}
     ;;
@@ -665,32 +707,39 @@ $nvme_names" in
   serial=$nvme_value
   nvme_read "$1" device/model
   model=$nvme_value
-  bytes=$(nvme_bytes "$1")
-  pci=$(nvme_pci_address "$1")
+  # sysfs counts sectors of 512 bytes
+  nvme_read "$1" size
+  bytes=$((${nvme_value:-0} * 512))
+  nvme_pci "$1"
+  pci=$nvme_value
   pci_read "${pci:-none}" numa_node
   numa=$pci_value
-  parts=$(nvme_parts "$1" | sed 1d)
-  mounts=$(nvme_mounts "$1")
-  holders=$(nvme_holders "$1")
-  signatures=$(nvme_signatures "$1") || nvme_unread="$nvme_unread$1 "
+  nvme_names "$1"
+  names=$nvme_value
+  parts=
+  for part in ${names#"$1"}; do
+    parts="$parts${parts:+,}$part"
+  done
+  nvme_held "$1"
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$nvme_value" $names
+  holders=$picked
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$2" $names
+  mounts=$picked
+  # shellcheck disable=SC2086 # names
+  nvme_pick "$3" $names
+  signatures=$picked
   if [ -n "$parts$mounts$holders$signatures" ]; then
     nvme_occupied="$nvme_occupied$1 "
   fi
-  one_line "$parts"
-  parts=$lined
-  one_line "$mounts"
-  mounts=$lined
-  one_line "$holders"
-  holders=$lined
-  one_line "$signatures"
-  signatures=$lined
   case $nvme_unread in
   *" $1 "*) signatures=unreadable ;;
   *) ;;
   esac
   evidence_fact SLICE_NVME device "$by_id" kernel_name "$1" serial "$serial" model "$model" bytes "$bytes" \
-    pci "${pci:-unknown}" numa "${numa:-unknown}" partitions "$parts" mounts "$mounts" holders "$holders" \
-    signatures "$signatures"
+    pci "${pci:-unknown}" numa "${numa:-unknown}" partitions "${parts:-none}" mounts "${mounts:-none}" \
+    holders "${holders:-none}" signatures "${signatures:-none}"
 }
 
 # nvme_identity_check DEVICES: each has a by-id path, no serial twice.

@@ -214,14 +214,18 @@ stays() {
   local first pid waited
   waited=0
   while ! is_running; do
-    if [ "$waited" -ge "$STEADY_SECONDS" ]; then
+    if [ "$waited" -ge "$STEADY" ]; then
       return 1
     fi
-    sleep 1
+    sleep 0.5
     waited=$((waited + 1))
   done
   first=$(main_pid)
-  sleep "$STEADY_SECONDS"
+  waited=0
+  while [ "$waited" -lt "$STEADY" ]; do
+    sleep 0.5
+    waited=$((waited + 1))
+  done
   pid=$(main_pid)
   [ "$pid" = "$first" ] && is_running
 }

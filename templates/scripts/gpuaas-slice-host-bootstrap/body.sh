@@ -83,18 +83,31 @@ run_steps() {
   fi
 }
 
-# one_line: joins the lines of stdin.
+# one_line TEXT: prints its lines as one, separated by blanks.
 one_line() {
-  awk 'NF { printf "%s%s", separator, $0; separator = " " }'
+  local line joined
+  joined=
+  while IFS= read -r line; do
+    if [ -n "$line" ]; then
+      joined="$joined${joined:+ }$line"
+    fi
+  done <<TEXT
+$1
+TEXT
+  printf '%s\n' "$joined"
 }
 
 # --- room, packages ---------------------------------------------------------------------------------------
 
 # full: prints the folders that have less room than they need (PATH MIB pairs), or cannot be written.
 full() {
-  local free probe
+  local table free probe
   while [ $# -ge 2 ]; do
-    free=$(df -P -m "$1" 2>/dev/null | awk 'NR == 2 { print $4 }')
+    table=$(df -P -m "$1" 2>/dev/null) || table=
+    read -r _ _ _ free _ <<ROW
+${table#*
+}
+ROW
     if ! probe=$(mktemp "$1/.gpuaas.XXXXXX" 2>/dev/null); then
       printf '%s cannot be written;\n' "$1"
     else
@@ -112,11 +125,12 @@ disk_step() {
   # what a finished host has installed needs no room again
   # shellcheck disable=SC2086 # lists of words
   if [ -e "$STATE/complete" ]; then
-    problem=$(full /var 100 /boot 1 | one_line)
+    problem=$(full /var 100 /boot 1)
   else
-    problem=$(full $FREE_MIB | one_line)
+    problem=$(full $FREE_MIB)
   fi
   if [ -n "$problem" ]; then
+    problem=$(one_line "$problem")
     step_fail disk "${problem%;}" 'free space, or find out why the file system is read-only (dmesg), then run this again'
   else
     step_pass disk '/var and /boot can be written and have room'
@@ -133,30 +147,29 @@ install_step() {
   local check missing
   check=$1
   shift
-  missing=$(aptget_missing "$@" | one_line)
+  missing=$(aptget_missing "$@")
   if [ -n "$missing" ] || aptget_is_interrupted; then
-    if step_dry "$check" "install ${missing:-what was interrupted}"; then
+    if step_dry "$check" "install $(one_line "${missing:-what was interrupted}")"; then
       return 0
     fi
     # shellcheck disable=SC2086 # a list of names
     aptget_install "$LOCK_SECONDS" $missing || log_warn 'apt-get failed; see above'
-    missing=$(aptget_missing "$@" | one_line)
+    missing=$(aptget_missing "$@")
   fi
   if [ -n "$missing" ]; then
-    step_fail "$check" "not installed: $missing" \
+    step_fail "$check" "not installed: $(one_line "$missing")" \
       'look at the output of apt-get: another apt that holds the lock, no network, a name that no repository offers?'
   else
     step_pass "$check" "$# packages are installed"
   fi
 }
 
-# kernel_names: prints the packages of the running kernel that are there, or that some repository offers.
+# kernel_names RELEASE: prints the packages of this kernel that are there, or that some repository offers.
 kernel_names() {
-  local release name
-  release=$(uname -r)
+  local name
   for name in $KERNEL_PACKAGES; do
-    if aptget_offers "$name-$release"; then
-      printf '%s\n' "$name-$release"
+    if aptget_offers "$name-$1"; then
+      printf '%s\n' "$name-$1"
     fi
   done
 }
@@ -170,19 +183,20 @@ absent_modules() {
 }
 
 kernel_packages_step() {
-  local names absent
-  names=$(kernel_names | one_line)
+  local release names absent
+  release=$(uname -r)
+  names=$(kernel_names "$release")
   if [ -n "$names" ]; then
     # shellcheck disable=SC2086 # a list of names
     install_step kernel_packages $names
     return 0
   fi
-  absent=$(absent_modules | one_line)
+  absent=$(absent_modules)
   if [ -n "$absent" ]; then
-    step_fail kernel_packages "kernel $(uname -r) has no module $absent, and no repository offers its extra modules" \
+    step_fail kernel_packages "kernel $release has no module $(one_line "$absent"), and no repository offers its extra modules" \
       'is this kernel still supported? install a current one and reboot'
   else
-    step_pass kernel_packages "no package of kernel $(uname -r) is needed: its modules are there"
+    step_pass kernel_packages "no package of kernel $release is needed: its modules are there"
   fi
 }
 
@@ -203,34 +217,34 @@ kernel_arguments_file_step() {
     step_fail kernel_arguments_file "$GRUB_FILE asks for no kernel argument" "deliver the profile's files"
     return 0
   fi
-  conflicts=$(grubcfg_conflicts "$words" "$wanted" | one_line)
-  hand=$(grubcfg_hand_edits "$wanted" | one_line)
-  note=$(grubcfg_absent "$words" "$wanted" | one_line)
+  conflicts=$(grubcfg_conflicts "$words" "$wanted")
+  hand=$(grubcfg_hand_edits "$wanted")
+  note=$(grubcfg_absent "$words" "$wanted")
   if [ -n "$conflicts" ]; then
-    step_fail kernel_arguments_file "other values stand there too: $conflicts" \
-      "remove them from /etc/default/grub or its grub.d; $GRUB_FILE asks for: $(printf '%s\n' "$wanted" | one_line)"
+    step_fail kernel_arguments_file "other values stand there too: $(one_line "$conflicts")" \
+      "remove them from /etc/default/grub or its grub.d; $GRUB_FILE asks for: $(one_line "$wanted")"
   elif [ -n "$note" ]; then
-    step_fail kernel_arguments_file "GRUB would not pass: $note" \
+    step_fail kernel_arguments_file "GRUB would not pass: $(one_line "$note")" \
       "a file after $GRUB_FILE in /etc/default/grub.d replaces GRUB_CMDLINE_LINUX: make it append"
   elif [ -n "$hand" ]; then
-    step_pass kernel_arguments_file "in place; earlier hand edits in /etc/default/grub say the same: $hand"
+    step_pass kernel_arguments_file "in place; earlier hand edits in /etc/default/grub say the same: $(one_line "$hand")"
   else
-    step_pass kernel_arguments_file "GRUB passes: $(printf '%s\n' "$wanted" | one_line)"
+    step_pass kernel_arguments_file "GRUB passes: $(one_line "$wanted")"
   fi
 }
 
 grub_config_step() {
   local absent
-  absent=$(grubcfg_absent "$(grubcfg_menu)" "$wanted" | one_line)
+  absent=$(grubcfg_absent "$(grubcfg_menu)" "$wanted")
   if [ -n "$absent" ]; then
-    if step_dry grub_config "run update-grub, for $absent"; then
+    if step_dry grub_config "run update-grub, for $(one_line "$absent")"; then
       return 0
     fi
     step_try timeout 300 update-grub
-    absent=$(grubcfg_absent "$(grubcfg_menu)" "$wanted" | one_line)
+    absent=$(grubcfg_absent "$(grubcfg_menu)" "$wanted")
   fi
   if [ -n "$absent" ]; then
-    step_fail grub_config "/boot/grub/grub.cfg does not pass: $absent" 'look at the output of update-grub; is /boot full?'
+    step_fail grub_config "/boot/grub/grub.cfg does not pass: $(one_line "$absent")" 'look at the output of update-grub; is /boot full?'
   else
     step_pass grub_config '/boot/grub/grub.cfg passes the arguments'
   fi
@@ -243,10 +257,13 @@ running_words() {
 
 kernel_arguments_step() {
   local absent
-  absent=$(grubcfg_absent "$(running_words)" "$wanted" | one_line)
+  absent=$(grubcfg_absent "$(running_words)" "$wanted")
   if [ -z "$absent" ]; then
     step_pass kernel_arguments 'the running kernel has them'
-  elif [ -e "$STATE/rebooted" ]; then
+    return 0
+  fi
+  absent=$(one_line "$absent")
+  if [ -e "$STATE/rebooted" ]; then
     step_fail kernel_arguments "after the one reboot the kernel still lacks: $absent" \
       "did it boot from this GRUB? look at /proc/cmdline and /boot/grub/grub.cfg; after mending: rm $STATE/rebooted"
   elif [ "$REBOOT_IF_REQUIRED" != true ]; then
@@ -273,14 +290,15 @@ reboot_now() {
 
 # not_loaded: prints the modules of the file that are not loaded.
 not_loaded() {
-  local name
+  local name folder
   while IFS= read -r name; do
     case $name in
     '' | '#'*) continue ;;
-    *) ;;
-    esac
     # the kernel writes names with underscores
-    [ -d "/sys/module/$(printf '%s' "$name" | awk '{ gsub("-", "_"); print }')" ] || printf '%s\n' "$name"
+    *-*) folder=$(printf '%s' "$name" | awk '{ gsub("-", "_"); print }') ;;
+    *) folder=$name ;;
+    esac
+    [ -d "/sys/module/$folder" ] || printf '%s\n' "$name"
   done <"$MODULES_FILE"
 }
 
@@ -290,18 +308,18 @@ modules_step() {
     step_fail modules "$MODULES_FILE is missing" "deliver the profile's files"
     return 0
   fi
-  absent=$(not_loaded | one_line)
+  absent=$(not_loaded)
   if [ -n "$absent" ]; then
-    if step_dry modules "load $absent"; then
+    if step_dry modules "load $(one_line "$absent")"; then
       return 0
     fi
     for name in $absent; do
       step_try timeout 60 modprobe "$name"
     done
-    absent=$(not_loaded | one_line)
+    absent=$(not_loaded)
   fi
   if [ -n "$absent" ]; then
-    step_fail modules "not loaded: $absent" 'look at: modprobe -v NAME; is linux-modules-extra of this kernel there?'
+    step_fail modules "not loaded: $(one_line "$absent")" 'look at: modprobe -v NAME; is linux-modules-extra of this kernel there?'
   else
     step_pass modules "all of $MODULES_FILE are loaded"
   fi
@@ -345,8 +363,11 @@ untuned() {
     key=${pair%%=*}
     value=${pair#*=}
     seen=$(timeout 10 sysctl -n "$key" 2>/dev/null) || seen=absent
+    case $seen in
     # the kernel prints tabs between several values
-    seen=$(printf '%s' "$seen" | awk '{ $1 = $1; print }')
+    *[[:space:]]*) seen=$(printf '%s' "$seen" | awk '{ $1 = $1; print }') ;;
+    *) ;;
+    esac
     if [ "$seen" != "$value" ]; then
       printf '%s(is:%s)\n' "$pair" "$seen" | awk '{ gsub(" ", ","); print }'
     fi
@@ -360,7 +381,8 @@ tuning_step() {
     step_skip tuning 'network.tuning.name is not set: no tuning profile'
     return 0
   fi
-  open=$(untuned | one_line)
+  open=$(untuned)
+  open=$(one_line "$open")
   case $open in
   '' | *'(is:absent)'*) ;;
   *)
@@ -368,7 +390,8 @@ tuning_step() {
       return 0
     fi
     step_try timeout 30 sysctl -q -p "$TUNING_FILE"
-    open=$(untuned | one_line)
+    open=$(untuned)
+    open=$(one_line "$open")
     ;;
   esac
   evidence_fact SLICE_BOOTSTRAP capability "tuning profile $TUNING_NAME" applied "${open:-all}"
@@ -394,19 +417,28 @@ ovmf_step() {
   fi
 }
 
-# unit_state UNIT: prints enabled state and active state, as in enabled/active.
-unit_state() {
-  timeout 30 systemctl show --property UnitFileState --property ActiveState "$1" | awk -F = '
-    { state[$1] = $2 }
-    function known(name) { return state[name] == "" ? "unknown" : state[name] }
-    END { printf "%s/%s\n", known("UnitFileState"), known("ActiveState") }'
+# unit_look UNIT: sets unit_state to its enabled state and active state, as in enabled/active.
+unit_look() {
+  local shown key value enabled active
+  shown=$(timeout 30 systemctl show --property UnitFileState --property ActiveState "$1") || shown=
+  enabled=
+  active=
+  while IFS='=' read -r key value; do
+    case $key in
+    UnitFileState) enabled=$value ;;
+    ActiveState) active=$value ;;
+    *) ;;
+    esac
+  done <<SHOWN
+$shown
+SHOWN
+  unit_state=${enabled:-unknown}/${active:-unknown}
 }
 
 # libvirt_is_right: the daemon is enabled and runs (or waits at its socket), and answers.
 libvirt_is_right() {
-  local state
-  state=$(unit_state libvirtd.service)
-  case $state in
+  unit_look libvirtd.service
+  case $unit_state in
   enabled/*) ;;
   *) return 1 ;;
   esac
@@ -419,12 +451,12 @@ libvirt_step() {
       return 0
     fi
     step_try timeout 120 systemctl enable --now libvirtd.service
+    if ! libvirt_is_right; then
+      step_fail libvirt "libvirtd is $unit_state, or does not answer" 'look at: systemctl status libvirtd.service'
+      return 0
+    fi
   fi
-  if libvirt_is_right; then
-    step_pass libvirt 'libvirtd is enabled and answers'
-  else
-    step_fail libvirt "libvirtd is $(unit_state libvirtd.service), or does not answer" 'look at: systemctl status libvirtd.service'
-  fi
+  step_pass libvirt 'libvirtd is enabled and answers'
 }
 
 # runtime_step: what runtime-prepare saw counts, not that it ended.
@@ -454,25 +486,24 @@ runtime_step() {
 
 # unit_step CHECK UNIT: starts at boot, and has done its work now.
 unit_step() {
-  local state
   if ! [ -f "/etc/systemd/system/$2" ]; then
     step_fail "$1" "$2 is not installed" "deliver the profile's files"
     return 0
   fi
-  state=$(unit_state "$2")
-  if [ "$state" != enabled/active ]; then
+  unit_look "$2"
+  if [ "$unit_state" != enabled/active ]; then
     if step_dry "$1" "enable and start $2"; then
       return 0
     fi
     # enabling reloads systemd's view of the unit files, also where it was enabled
     step_try timeout 60 systemctl enable "$2"
     step_try timeout 2400 systemctl restart "$2"
-    state=$(unit_state "$2")
+    unit_look "$2"
   fi
-  if [ "$state" = enabled/active ]; then
+  if [ "$unit_state" = enabled/active ]; then
     step_pass "$1" "$2 is enabled and has done its work"
   else
-    step_fail "$1" "$2 is $state" "look at: journalctl -b -u $2"
+    step_fail "$1" "$2 is $unit_state" "look at: journalctl -b -u $2"
   fi
 }
 
@@ -514,10 +545,10 @@ complete_step() {
       return 0
     fi
     write_notes || log_warn 'the end of the bootstrap could not be noted'
+    if ! is_noted; then
+      step_fail complete "$STATE cannot be written" 'is the file system full or read-only?'
+      return 0
+    fi
   fi
-  if is_noted; then
-    step_pass complete "capabilities are in $CAPABILITIES"
-  else
-    step_fail complete "$STATE cannot be written" 'is the file system full or read-only?'
-  fi
+  step_pass complete "capabilities are in $CAPABILITIES"
 }

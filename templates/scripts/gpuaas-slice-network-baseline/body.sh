@@ -488,7 +488,7 @@ nat_step() {
     fi
     return 0
   fi
-  if ! iptables -w 30 -t nat -C POSTROUTING -s "$BRIDGE_NETWORK" -j MASQUERADE 2>/dev/null; then
+  if [ "$nat_count" -eq 0 ]; then
     if dry nat "add the rule -A POSTROUTING -s $BRIDGE_NETWORK -j MASQUERADE"; then
       return 0
     fi
@@ -780,7 +780,9 @@ retire() {
   stamp=$(date -u +%Y%m%dT%H%M%SZ)
   mkdir -p "$RETIRED"
   if [ -e "/etc/systemd/system/$HISTORICAL.service" ]; then
-    timeout 120 systemctl disable --now "$HISTORICAL.service"
+    timeout 120 systemctl stop "$HISTORICAL.service"
+    # systemd is told below, when the files are gone
+    timeout 60 systemctl disable --no-reload "$HISTORICAL.service"
   fi
   printf '%s\n' "$files" | while IFS= read -r path; do
     mv "$path" "$RETIRED/${path##*/}.$stamp"
@@ -806,9 +808,13 @@ unit_step() {
     if dry "$check" "enable $unit"; then
       return 0
     fi
+    case $state in
+    'enabled, '*) ;;
+    *) unit_enable "$unit" || : ;;
+    esac
     case $unit in
-    *.timer) timeout 60 systemctl enable --now "$unit" || : ;;
-    *) timeout 60 systemctl enable "$unit" || : ;;
+    *.timer) timeout 60 systemctl start "$unit" || : ;;
+    *) ;;
     esac
     state=$(unit_state "$unit")
   fi
@@ -817,6 +823,15 @@ unit_step() {
   else
     fail "$check" "$unit is $state" "look at: systemctl status $unit"
   fi
+}
+
+# unit_enable UNIT: both units at once, where both are there: at each enabling systemd reads all its units again.
+unit_enable() {
+  if [ -f "/etc/systemd/system/$UNIT" ] && [ -f "/etc/systemd/system/$REPAIR_TIMER" ] &&
+    timeout 60 systemctl enable "$UNIT" "$REPAIR_TIMER"; then
+    return 0
+  fi
+  timeout 60 systemctl enable "$1"
 }
 
 # unit_state UNIT: prints "enabled"; of a timer that is enabled but does not run, "enabled, but inactive".

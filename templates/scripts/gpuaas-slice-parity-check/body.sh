@@ -88,58 +88,65 @@ bare_metal_checks() {
   parity_finish "${GPUAAS_NODE:-this host} as bare metal"
 }
 
-# area_checks AREA: prints the checks of an area.
-area_checks() {
-  case $1 in
-  host)
-    printf '%s ' profile_tag node_agent node_agent_version gpu_services kvm_module kvm iommu_arguments iommu vfio_module vfio \
-      hugepages
-    ;;
-  fabric) printf '%s ' ipoib_netplan fabric_address fabric_route rdma fabric_vfs fabric_vf_map ;;
-  network)
-    printf '%s ' ovs ovs_bridge bridge_address ip_forward uplink nat dnsmasq_config dnsmasq isolation_rules tmfifo tmfifo_peer \
-      network_service network_repair historical_network_service
-    ;;
-  api) printf '%s ' api_topology ;;
-  guest) printf '%s ' test_port dhcp_offer tenant_isolation egress test_port_removed ;;
-  *) printf '%s ' libvirt libvirt_folder slot_disks image_cache ;;
-  esac
-}
-
-# areas: prints the areas that were asked for. Returns 2 after naming an unknown one.
-areas() {
-  local area wanted
-  wanted=${parity_area:-$AREAS}
-  for area in $(printf '%s' "$wanted" | tr ',' ' '); do
-    case ",$AREAS," in
+# choose_areas: sets chosen to the areas that were asked for, separated by commas. Returns 2 after naming an unknown one.
+choose_areas() {
+  local area rest
+  chosen=
+  rest=${parity_area:-$AREAS},
+  while [ -n "$rest" ]; do
+    area=${rest%%,*}
+    rest=${rest#*,}
+    case ",$AREAS,," in
     *",$area,"*) ;;
     *)
       log_error "--area $area: must be of $AREAS"
       return 2
       ;;
     esac
-  done
-  if parity_skips_api; then
-    wanted=$(printf '%s' "$wanted" | tr ',' '\n' | awk '$0 != "api" { printf "%s%s", separator, $0; separator = "," }')
-    if [ -z "$wanted" ]; then
-      log_error '--area api with --no-api (or with --host: that is asked from here) leaves nothing to look at'
-      return 2
+    if [ -n "$area" ] && { [ "$area" != api ] || ! parity_skips_api; }; then
+      chosen=$chosen${chosen:+,}$area
     fi
+  done
+  if [ -z "$chosen" ]; then
+    log_error '--area api with --no-api (or with --host: that is asked from here) leaves nothing to look at'
+    return 2
   fi
-  case ",$wanted," in
+  case ",$chosen," in
   *,network,*) ;;
-  *,guest,*) wanted=network,$wanted ;;
+  *,guest,*) chosen=network,$chosen ;;
   *) ;;
   esac
-  printf '%s\n' "$wanted"
+}
+
+# area_checks AREA: sets checks to the checks of an area.
+area_checks() {
+  case $1 in
+  host)
+    checks='profile_tag node_agent node_agent_version gpu_services kvm_module kvm iommu_arguments iommu vfio_module vfio hugepages'
+    ;;
+  fabric) checks='ipoib_netplan fabric_address fabric_route rdma fabric_vfs fabric_vf_map' ;;
+  network)
+    checks='ovs ovs_bridge bridge_address ip_forward uplink nat dnsmasq_config dnsmasq isolation_rules tmfifo tmfifo_peer
+      network_service network_repair historical_network_service'
+    ;;
+  api) checks=api_topology ;;
+  guest) checks='test_port dhcp_offer tenant_isolation egress test_port_removed' ;;
+  *) checks='libvirt libvirt_folder slot_disks image_cache' ;;
+  esac
 }
 
 slice_checks() {
-  local area chosen names
-  chosen=$(areas)
+  local area checks chosen names
+  choose_areas || return
   names=
-  for area in $(printf '%s' "$chosen" | tr ',' ' '); do
-    names=$names$(area_checks "$area")
+  for area in host fabric network guest storage api; do
+    case ",$chosen," in
+    *",$area,"*)
+      area_checks "$area"
+      names="$names $checks"
+      ;;
+    *) ;;
+    esac
   done
   # shellcheck disable=SC2086 # names, one word each
   parity_begin $names
@@ -180,17 +187,79 @@ has() {
   fi
 }
 
-# one_line: joins the lines of stdin by "; ".
-one_line() {
-  awk 'NF { printf "%s%s", separator, $0; separator = "; " }'
+# join LINES: sets joined to the lines, without the empty ones, joined by "; ".
+join() {
+  local line
+  joined=
+  while IFS= read -r line; do
+    joined=$joined${line:+${joined:+; }$line}
+  done <<LINES
+$1
+LINES
 }
 
-# first_line FILE: prints the first line; nothing where the file cannot be read.
+# first_line FILE: sets line to the first line; empty where the file cannot be read.
 first_line() {
-  local line
   line=
   if [ -r "$1" ]; then
     read -r line 2>/dev/null <"$1" || :
   fi
-  printf '%s\n' "$line"
+}
+
+# has_line LINE TEXT: returns 0 when one of TEXT's lines is LINE.
+has_line() {
+  case "
+$2
+" in
+  *"
+$1
+"*) return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
+# units_ask UNIT...: asks systemd about all of them in one question; unit_value finds in what it said.
+units_ask() {
+  local said unit
+  said=$(timeout 30 systemctl show --property LoadState,UnitFileState,ActiveState,Result,MainPID "$@") || said=
+  units_said=
+  # the answers come in the order of the units, with an empty line between them
+  for unit; do
+    units_said="$units_said
+UNIT=$unit
+${said%%
+
+*}
+"
+    case $said in
+    *"
+
+"*) said=${said#*"
+
+"} ;;
+    *) said= ;;
+    esac
+  done
+}
+
+# unit_value UNIT PROPERTY: sets unit_value to what units_ask was told; unknown without an answer.
+unit_value() {
+  local said
+  unit_value=unknown
+  said=${units_said#*"
+UNIT=$1
+"}
+  said="
+${said%%"
+UNIT="*}"
+  case $said in
+  *"
+$2="*)
+    unit_value=${said#*"
+$2="}
+    unit_value=${unit_value%%"
+"*}
+    ;;
+  *) ;;
+  esac
 }

@@ -73,17 +73,17 @@ fabric_route() {
 
 # rdma: a port of an RDMA device that the subnet manager has brought up.
 rdma() {
-  local device path ports state
+  local device line path ports
   ports=
   for path in /sys/class/infiniband/*/ports/*/state; do
-    state=$(first_line "$path")
+    first_line "$path"
     device=${path#/sys/class/infiniband/}
-    case $state in
+    case $line in
     '4: ACTIVE')
       pass rdma "port ${device%/state} is ACTIVE"
       return 0
       ;;
-    *) ports="$ports${ports:+; }${device%/state} is ${state:-unknown}" ;;
+    *) ports="$ports${ports:+; }${device%/state} is ${line:-unknown}" ;;
     esac
   done
   fail rdma "no RDMA port is ACTIVE: $ports" 'look at: rdma link; ibstat; is the subnet manager running, are all adapters given to vfio-pci?'
@@ -117,16 +117,18 @@ fabric_vfs() {
 
 # fabric_vf_map: what the control plane gets to know of them: every function stands in the map.
 fabric_vf_map() {
-  local address link missing port
-  missing=
+  local address map missing port
   for port in ${GPUAAS_BF3_PORTS?}; do
-    for link in "/sys/bus/pci/devices/$port"/virtfn*; do
-      address=$(readlink "$link") || address=unknown
-      address=${address##*/}
-      if ! grep -qsF -- "\"$address\"" "$VF_MAP"; then
-        missing="$missing${missing:+; }$address"
-      fi
-    done
+    set -- "$@" "/sys/bus/pci/devices/$port"/virtfn*
+  done
+  map=$(cat "$VF_MAP" 2>/dev/null) || map=
+  missing=
+  for address in $(readlink -- "$@" || printf 'unknown\n'); do
+    address=${address##*/}
+    case $map in
+    *"\"$address\""*) ;;
+    *) missing="$missing${missing:+; }$address" ;;
+    esac
   done
   if [ -z "$missing" ]; then
     pass fabric_vf_map "$VF_MAP names every virtual function"

@@ -60,36 +60,41 @@ forbidden() {
 
 # tenant_isolation: packets, since rules that stand in the right place can be led around.
 tenant_isolation() {
-  local address addresses reached
+  local address addresses joined reached
   addresses=$(forbidden)
-  reached=
-  for address in $addresses; do
-    if testport_ping "$address" 0.3; then
-      reached="$reached${reached:+; }$address"
-    fi
-  done
+  # all at once: each waits for an answer that must not come
+  reached=$(
+    for address in $addresses; do
+      if testport_ping "$address" 0.3; then
+        printf '%s\n' "$address"
+      fi &
+    done
+    wait
+  )
   if [ -n "$reached" ]; then
-    fail tenant_isolation "a guest reaches $reached" \
+    join "$reached"
+    fail tenant_isolation "a guest reaches $joined" \
       "a rule before $CHAIN lets it pass: look at: iptables -S INPUT; iptables -S FORWARD; run gpuaas-slice-network-baseline"
   elif [ -z "$addresses" ] || ! testport_knows "$BRIDGE_IP"; then
     warn tenant_isolation 'nothing was proven: the test port did not get as far as the bridge' 'look at: ip netns; ovs-vsctl show'
   else
-    pass tenant_isolation "a guest gets no answer from $(printf '%s\n' "$addresses" | one_line)"
+    join "$addresses"
+    pass tenant_isolation "a guest gets no answer from $joined"
   fi
 }
 
 test_port_removed() {
-  local left
+  local joined
   if [ "${testport_made:-no}" = no ]; then
     skip test_port_removed 'none was made'
     return 0
   fi
   testport_close
-  left=$(testport_left | one_line)
-  if [ -z "$left" ]; then
+  join "$(testport_left)"
+  if [ -z "$joined" ]; then
     trap - EXIT HUP INT TERM
     pass test_port_removed 'nothing of the test port is left'
   else
-    fail test_port_removed "left: $left" 'run this again; then: ovs-vsctl del-port gpuparity0; ip netns delete gpuaas-parity'
+    fail test_port_removed "left: $joined" 'run this again; then: ovs-vsctl del-port gpuparity0; ip netns delete gpuaas-parity'
   fi
 }

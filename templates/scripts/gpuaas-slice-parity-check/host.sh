@@ -1,6 +1,8 @@
 # What the machine and its kernel are: node agent, processor, IOMMU, devices for guests, memory.
 
 host_checks() {
+  # shellcheck disable=SC2086 # names, one word each
+  units_ask "$AGENT_UNIT" $GPU_UNITS "$FABRIC_MANAGER"
   profile_tag
   node_agent
   if needs node_agent_version node_agent; then node_agent_version; fi
@@ -26,8 +28,10 @@ profile_tag() {
 # node_agent: the unit's main process runs the installed binary, not one that was replaced under it.
 node_agent() {
   local pid program state
-  state=$(timeout 30 systemctl show --property ActiveState --value "$AGENT_UNIT") || state=unknown
-  pid=$(timeout 30 systemctl show --property MainPID --value "$AGENT_UNIT") || pid=0
+  unit_value "$AGENT_UNIT" ActiveState
+  state=$unit_value
+  unit_value "$AGENT_UNIT" MainPID
+  pid=$unit_value
   if [ "$state" != active ] || [ "${pid:-0}" -eq 0 ]; then
     fail node_agent "$AGENT_UNIT is ${state:-unknown}" "look at: systemctl status $AGENT_UNIT; journalctl -u $AGENT_UNIT"
     return 0
@@ -58,7 +62,8 @@ node_agent_version() {
     fail node_agent_version "$AGENT_BINARY reports no version: ${version:-nothing}" "install the node agent anew"
     return 0
   fi
-  version=$(printf '%s\n' "$version" | head -n 1)
+  version=${version%%"
+"*}
   if [ -z "${GPUAAS_NODE_AGENT_VERSION?}" ]; then
     pass node_agent_version "$version; the configuration asks for none"
     return 0
@@ -78,8 +83,10 @@ gpu_services() {
   mode=${GPUAAS_NVSWITCH_MODE?}
   wrong=
   for unit in $GPU_UNITS $FABRIC_MANAGER; do
-    load=$(timeout 30 systemctl show --property LoadState --value "$unit") || load=unknown
-    active=$(timeout 30 systemctl show --property ActiveState --value "$unit") || active=unknown
+    unit_value "$unit" LoadState
+    load=$unit_value
+    unit_value "$unit" ActiveState
+    active=$unit_value
     case $mode/$unit/$active/$load in
     "shared-nvswitch/$FABRIC_MANAGER/active/"*) ;;
     "shared-nvswitch/$FABRIC_MANAGER/"*) wrong="$wrong${wrong:+; }$unit is $active, the partitions need it" ;;
@@ -139,10 +146,9 @@ iommu_arguments() {
 }
 
 iommu_groups() {
-  local count
-  count=$(find /sys/kernel/iommu_groups -mindepth 1 -maxdepth 1 | awk 'END { print NR }')
-  if [ "$count" -gt 0 ]; then
-    pass iommu "$count IOMMU groups"
+  set -- /sys/kernel/iommu_groups/*
+  if [ -e "$1" ]; then
+    pass iommu "$# IOMMU groups"
   else
     fail iommu 'there are no IOMMU groups' 'enable VT-d (AMD: IOMMU) in the BIOS and power-cycle; look at: dmesg | grep -e DMAR -e AMD-Vi'
   fi
@@ -164,12 +170,11 @@ vfio_binding() {
   number=0
   wrong=
   for address in $addresses; do
-    driver=missing
-    if [ -e "/sys/bus/pci/devices/$address/vendor" ]; then
-      driver=$(pci_driver "$address")
-    fi
     number=$((number + 1))
-    if [ "$driver" != vfio-pci ]; then
+    if ! [ -e "/sys/bus/pci/devices/$address/vendor" ]; then
+      wrong="$wrong${wrong:+; }$address: missing"
+    elif ! [ "/sys/bus/pci/devices/$address/driver" -ef /sys/bus/pci/drivers/vfio-pci ]; then
+      driver=$(pci_driver "$address")
       wrong="$wrong${wrong:+; }$address: $driver"
     fi
   done
@@ -183,7 +188,7 @@ vfio_binding() {
 }
 
 hugepages() {
-  local count size
+  local count line size
   if [ -z "$HUGEPAGE_COUNT" ]; then
     skip hugepages 'kernel.hugepages.count is not set'
     return 0
@@ -192,7 +197,8 @@ hugepages() {
   if [ "$HUGEPAGE_SIZE" = 2M ]; then
     size=2048
   fi
-  count=$(first_line "/sys/kernel/mm/hugepages/hugepages-${size}kB/nr_hugepages")
+  first_line "/sys/kernel/mm/hugepages/hugepages-${size}kB/nr_hugepages"
+  count=$line
   if [ "${count:-0}" -ge "$HUGEPAGE_COUNT" ]; then
     pass hugepages "$count pages of $HUGEPAGE_SIZE"
   else

@@ -1,6 +1,8 @@
 # The host's own network: bridge, addresses, forwarding, NAT, DHCP, isolation, RShim, and what keeps them up.
 
 network_checks() {
+  local bridges
+  units_ask dnsmasq.service "$UNIT" "$REPAIR_TIMER"
   ovs
   if needs ovs_bridge ovs; then ovs_bridge; fi
   if needs bridge_address ovs_bridge; then bridge_address; fi
@@ -19,7 +21,7 @@ network_checks() {
 
 ovs() {
   has ovs ovs-vsctl || return 0
-  if timeout 20 ovs-vsctl --timeout=15 list-br >/dev/null 2>&1; then
+  if bridges=$(timeout 20 ovs-vsctl --timeout=15 list-br 2>/dev/null); then
     pass ovs 'ovs-vsctl answers'
   else
     fail ovs 'ovs-vsctl does not answer' 'look at: systemctl status openvswitch-switch.service'
@@ -27,7 +29,7 @@ ovs() {
 }
 
 ovs_bridge() {
-  if timeout 20 ovs-vsctl --timeout=15 br-exists "$BRIDGE_NAME" && net_link_exists "$BRIDGE_NAME"; then
+  if has_line "$BRIDGE_NAME" "$bridges" && net_link_exists "$BRIDGE_NAME"; then
     pass ovs_bridge "$BRIDGE_NAME is an OVS bridge and has its interface"
   else
     fail ovs_bridge "$BRIDGE_NAME is no OVS bridge with an interface" 'run gpuaas-slice-network-baseline; look at: ovs-vsctl show'
@@ -35,12 +37,11 @@ ovs_bridge() {
 }
 
 bridge_address() {
-  local all
-  all=$(net_addresses "$BRIDGE_NAME" | one_line)
-  if [ "$all" = "$BRIDGE_ADDRESS" ] && net_link_is_up "$BRIDGE_NAME"; then
-    pass bridge_address "$BRIDGE_NAME is up and has $all"
+  net_look "$BRIDGE_NAME"
+  if [ "$net_found" = "$BRIDGE_ADDRESS" ] && net_link_is_up "$BRIDGE_NAME"; then
+    pass bridge_address "$BRIDGE_NAME is up and has $net_found"
   else
-    fail bridge_address "$BRIDGE_NAME is down, or has '$all', not $BRIDGE_ADDRESS alone" 'run gpuaas-slice-network-baseline'
+    fail bridge_address "$BRIDGE_NAME is down, or has '$net_found', not $BRIDGE_ADDRESS alone" 'run gpuaas-slice-network-baseline'
   fi
 }
 
@@ -73,7 +74,7 @@ nat() {
     skip nat 'network.bridge.nat is off for this profile'
   elif ! rules=$(iptables -w 30 -t nat -S POSTROUTING 2>&1); then
     fail nat "the nat table cannot be read: $rules" 'look at: iptables -t nat -S; lsmod | grep nf_nat'
-  elif printf '%s\n' "$rules" | grep -qFx -- "$rule"; then
+  elif has_line "$rule" "$rules"; then
     pass nat "$rule"
   else
     fail nat "no rule $rule" 'guests would leave with private addresses; run gpuaas-slice-network-baseline'
@@ -93,12 +94,11 @@ dnsmasq_config() {
 }
 
 dnsmasq_service() {
-  local state
-  state=$(timeout 30 systemctl show --property ActiveState --value dnsmasq.service) || state=unknown
-  if [ "$state" = active ]; then
+  unit_value dnsmasq.service ActiveState
+  if [ "$unit_value" = active ]; then
     pass dnsmasq 'dnsmasq.service is active'
   else
-    fail dnsmasq "dnsmasq.service is $state" 'look at: systemctl status dnsmasq.service; run gpuaas-slice-network-baseline'
+    fail dnsmasq "dnsmasq.service is $unit_value" 'look at: systemctl status dnsmasq.service; run gpuaas-slice-network-baseline'
   fi
 }
 
@@ -111,7 +111,7 @@ isolation_rules() {
   fi
   missing=
   for rule in "-A INPUT -i $BRIDGE_NAME -j $CHAIN" "-A FORWARD -i $BRIDGE_NAME -j $CHAIN"; do
-    if ! printf '%s\n' "$rules" | grep -qFx -- "$rule"; then
+    if ! has_line "$rule" "$rules"; then
       missing="$missing${missing:+; }$rule"
     fi
   done
@@ -148,22 +148,23 @@ tmfifo_peer() {
   fi
 }
 
-# unit_is UNIT PROPERTY=VALUE...: prints which properties of the unit have another value.
+# unit_is UNIT PROPERTY=VALUE...: sets wrong to which properties of the unit have another value.
 unit_is() {
-  local property unit value
+  local property unit
   unit=$1
   shift
+  wrong=
   for property; do
-    value=$(timeout 30 systemctl show --property "${property%=*}" --value "$unit") || value=unknown
-    if [ "$value" != "${property#*=}" ]; then
-      printf '%s is %s\n' "${property%=*}" "${value:-empty}"
+    unit_value "$unit" "${property%=*}"
+    if [ "$unit_value" != "${property#*=}" ]; then
+      wrong="$wrong${wrong:+; }${property%=*} is ${unit_value:-empty}"
     fi
   done
 }
 
 network_service() {
   local wrong
-  wrong=$(unit_is "$UNIT" LoadState=loaded UnitFileState=enabled ActiveState=active Result=success | one_line)
+  unit_is "$UNIT" LoadState=loaded UnitFileState=enabled ActiveState=active Result=success
   if [ -z "$wrong" ]; then
     pass network_service "$UNIT is enabled, and its last run succeeded"
   else
@@ -174,7 +175,7 @@ network_service() {
 # network_repair: what brings the network back after a flush of the firewall or a restart of Open vSwitch.
 network_repair() {
   local wrong
-  wrong=$(unit_is "$REPAIR_TIMER" LoadState=loaded UnitFileState=enabled ActiveState=active | one_line)
+  unit_is "$REPAIR_TIMER" LoadState=loaded UnitFileState=enabled ActiveState=active
   if [ -z "$wrong" ]; then
     pass network_repair "$REPAIR_TIMER runs"
   else

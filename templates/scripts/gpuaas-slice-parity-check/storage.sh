@@ -45,16 +45,18 @@ domain_disks() {
 
 # slot_disks: every approved disk is raw, or a guest's.
 slot_disks() {
-  local disk found guests number used wrong
+  local disk found guests joined number os used wrong
   number=0
   used=
   wrong=
-  if ! guests=$(domain_disks); then
-    guests=
+  guests=$(domain_disks) || guests=
+  os=
+  if [ -n "${GPUAAS_OS_DISK?}" ]; then
+    os=$(readlink -f "${GPUAAS_OS_DISK?}") || os=
   fi
   for disk in ${GPUAAS_SLOT_DISKS?}; do
     number=$((number + 1))
-    found=$(disk_use "$disk" "$guests")
+    disk_use "$disk" "$guests" "$os"
     case $found in
     '') ;;
     'guest '*) used="$used; ${disk##*/} belongs to ${found#guest }" ;;
@@ -70,50 +72,57 @@ slot_disks() {
   fi
 }
 
-# disk_use PATH GUESTS: prints what stands against the disk: nothing where it is raw.
+# disk_use PATH GUESTS OS_DISK: sets found to what stands against the disk: empty where it is raw.
 disk_use() {
-  local device domain name os text
+  local device domain name
   device=$(readlink -f "$1") || device=
   name=${device#/dev/}
   if [ -z "$device" ] || ! nvme_is_namespace "$name" || ! [ -e "/sys/block/$name" ]; then
-    printf 'is not there\n'
+    found='is not there'
     return 0
   fi
-  if [ -n "${GPUAAS_OS_DISK?}" ]; then
-    os=$(readlink -f "${GPUAAS_OS_DISK?}") || os=
-    if [ "$os" = "$device" ]; then
-      printf 'is the OS disk\n'
-      return 0
-    fi
-  fi
-  text=$(nvme_mounts "$name" | one_line)
-  if [ -n "$text" ]; then
-    printf 'is in use by the host: %s\n' "$text"
+  if [ "$device" = "$3" ]; then
+    found='is the OS disk'
     return 0
   fi
-  domain=$(printf '%s\n' "$2" | awk -v device="$device" '$1 == device { print $2; exit }')
-  if [ -n "$domain" ]; then
-    printf 'guest %s\n' "$domain"
+  join "$(nvme_mounts "$name")"
+  if [ -n "$joined" ]; then
+    found="is in use by the host: $joined"
     return 0
   fi
-  disk_raw "$name"
+  case "
+$2" in
+  *"
+$device "*)
+    domain="
+$2
+"
+    domain=${domain#*"
+$device "}
+    found="guest ${domain%%"
+"*}"
+    ;;
+  *) disk_raw "$name" ;;
+  esac
 }
 
-# disk_raw NAME: prints partitions, holders and signatures of the disk.
+# disk_raw NAME: sets found to partitions, holders or signatures of the disk.
 disk_raw() {
-  local text
-  text=$(nvme_parts "$1" | awk 'NR > 1' | one_line)
-  if [ -n "$text" ]; then
-    printf 'has partitions: %s\n' "$text"
+  local signatures
+  found=
+  join "$(nvme_parts "$1")"
+  if [ "$joined" != "$1" ]; then
+    found="has partitions: ${joined#"$1; "}"
     return 0
   fi
-  text=$(nvme_holders "$1" | one_line)
-  if [ -n "$text" ]; then
-    printf 'is held: %s\n' "$text"
-  elif ! text=$(nvme_signatures "$1"); then
-    printf 'cannot be read\n'
-  elif [ -n "$text" ]; then
-    printf 'carries signatures: %s\n' "$(printf '%s\n' "$text" | one_line)"
+  join "$(nvme_holders "$1")"
+  if [ -n "$joined" ]; then
+    found="is held: $joined"
+  elif ! signatures=$(nvme_signatures "$1"); then
+    found='cannot be read'
+  elif [ -n "$signatures" ]; then
+    join "$signatures"
+    found="carries signatures: $joined"
   fi
 }
 

@@ -83,29 +83,34 @@ unit_property() {
   timeout 30 systemctl show --property "$2" --value "$1"
 }
 
-# still_running: prints the unwanted units that are not masked, or still run.
+# still_running: prints the unwanted units that are not masked, or still run, as "UNIT(LOAD,ACTIVE)".
 still_running() {
-  local unit load active
-  unwanted_units | while IFS= read -r unit; do
-    load=$(unit_property "$unit" LoadState) || load=unknown
-    active=$(unit_property "$unit" ActiveState) || active=unknown
-    case $load/$active in
-    masked/inactive | masked/failed) ;;
-    *) printf '%s(%s,%s)\n' "$unit" "$load" "$active" ;;
-    esac
-  done
+  local units said
+  units=$(unwanted_units | one_line)
+  # shellcheck disable=SC2086 # a list of names
+  said=$(timeout 30 systemctl show --property LoadState --property ActiveState $units) || said=
+  # a paragraph a unit, in the order asked; an alias would be shown by its other name
+  printf '%s\n' "$said" | awk -v units="$units" '
+    BEGIN { count = split(units, unit, " "); RS = "" }
+    { for (i = 1; i <= NF; i++) { at = index($i, "="); state[NR, substr($i, 1, at - 1)] = substr($i, at + 1) } }
+    END {
+      for (i = 1; i <= count; i++) {
+        load = state[i, "LoadState"] ? state[i, "LoadState"] : "unknown"
+        active = state[i, "ActiveState"] ? state[i, "ActiveState"] : "unknown"
+        if (load != "masked" || active !~ /^(inactive|failed)$/) print unit[i] "(" load "," active ")"
+      }
+    }'
 }
 
 gpu_services_step() {
-  local open unit
+  local open
   open=$(still_running | one_line)
   if [ -n "$open" ]; then
     if step_dry gpu_services "mask and stop $open"; then
       return 0
     fi
-    for unit in $open; do
-      mask "${unit%%\(*}" || log_warn "${unit%%\(*} could not be masked"
-    done
+    # shellcheck disable=SC2086 # a list
+    mask $open
     open=$(still_running | one_line)
   fi
   if [ -n "$open" ]; then
@@ -115,28 +120,47 @@ gpu_services_step() {
   fi
 }
 
-# mask UNIT: records, masks, stops. What somebody else had masked before is not recorded: it is not ours to unmask.
+# mask UNIT(LOAD,ACTIVE)...: records, masks, stops. What somebody else had masked before is not recorded: it is not ours to unmask.
 mask() {
-  local load known
-  load=$(unit_property "$1" LoadState) || return 1
-  if [ "$load" != masked ]; then
-    known=$(cat "$MASKED" 2>/dev/null) || known=
-    case "
-$known
-" in
-    *"
-$1
-"*) ;;
-    *)
-      # the record comes first: a run that is killed in between leaves a name too many, not one too few
-      {
-        install -d -m 0755 "${MASKED%/*}" && printf '%s\n' "$known" "$1" | awk 'NF' | file_write "$MASKED" 0644
-      } || return 1
-      ;;
+  local unit load ours masked
+  ours=
+  masked=
+  for unit; do
+    load=${unit#*\(}
+    unit=${unit%%\(*}
+    case $load in
+    masked,*) masked="$masked $unit" ;;
+    unknown,*) log_warn "$unit could not be masked" ;;
+    *) ours="$ours $unit" ;;
     esac
-    timeout 60 systemctl mask "$1" >&2 || return 1
+  done
+  # the record comes first: a run that is killed in between leaves a name too many, not one too few
+  if ! record "$ours"; then
+    log_warn "not recorded, so not masked:$ours"
+    ours=
   fi
-  timeout 120 systemctl stop "$1" >&2
+  for unit in $ours; do
+    if timeout 60 systemctl mask --no-reload "$unit" >&2; then
+      masked="$masked $unit"
+    else
+      log_warn "$unit could not be masked"
+    fi
+  done
+  # stopped only when nothing can start them any more
+  step_try timeout 60 systemctl daemon-reload
+  if [ -n "$masked" ]; then
+    # shellcheck disable=SC2086 # a list of names
+    step_try timeout 120 systemctl stop $masked
+  fi
+}
+
+# record UNITS: adds them to what slice mode masked.
+record() {
+  local known
+  [ -n "$1" ] || return 0
+  known=$(cat "$MASKED" 2>/dev/null) || known=
+  # shellcheck disable=SC2086 # a list of names
+  install -d -m 0755 "${MASKED%/*}" && printf '%s\n' "$known" $1 | awk 'NF && !seen[$0]++' | file_write "$MASKED" 0644
 }
 
 fabric_manager_step() {

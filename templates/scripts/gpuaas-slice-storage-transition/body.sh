@@ -57,8 +57,8 @@ main() {
     log_error '--apply needs --devices: name each disk that is to be wiped'
     return 2
   fi
-  require_commands awk blkdiscard blockdev cat cp cut date find flock grep id mkdir mv partx perl readlink rm sed sha256sum \
-    sort stat sync systemctl tail timeout udevadm umount virsh wipefs xargs
+  require_commands awk blkdiscard blockdev cat cp date find flock grep id mkdir mv partx perl readlink rm sha256sum sort \
+    stat sync systemctl timeout udevadm umount virsh wipefs xargs
   require_root
   nodeenv_load "$NODE_ENV" 'GPUAAS_SLICE_DISKS?' 'GPUAAS_OS_DISK?' 'GPUAAS_FORMER_SHARES?'
   if [ "$apply" = yes ]; then
@@ -121,7 +121,19 @@ judge() {
 
 # joined LINES: prints them on one line.
 joined() {
-  printf '%s\n' "$1" | awk 'NF { printf "%s%s", separator, $0; separator = "; " }'
+  local line separator
+  separator=
+  while IFS= read -r line; do
+    case $line in
+    *[!\ "$tab"]*)
+      printf '%s%s' "$separator" "$line"
+      separator='; '
+      ;;
+    *) ;;
+    esac
+  done <<LINES
+$1
+LINES
 }
 
 # about LINES: prints answers of the library ("DISK<tab>FIELD<tab>...") as text for people, each once, by the disk's identity.
@@ -198,7 +210,7 @@ ${id##*/} is named twice"
       ;;
     *) ;;
     esac
-    if approved_row "$id" >/dev/null; then
+    if approved_row "$id"; then
       ids="$ids$id
 "
     else
@@ -215,9 +227,18 @@ ${id##*/} is not approved for node ${GPUAAS_NODE:-}"
   fi
 }
 
-# approved_row ID: prints the approved serial ("-": none). Returns 1 where the disk is not approved.
+# approved_row ID: sets approved_serial ("-": none). Returns 1 where the disk is not approved.
 approved_row() {
-  printf '%s\n' "${GPUAAS_SLICE_DISKS:-}" | awk -F '|' -v id="$1" '$1 == id { print $2; found = 1 } END { exit !found }'
+  local id
+  while IFS='|' read -r id approved_serial _; do
+    if [ "$id" = "$1" ]; then
+      return 0
+    fi
+  done <<ROWS
+${GPUAAS_SLICE_DISKS:-}
+ROWS
+  approved_serial=
+  return 1
 }
 
 # present_check: sets disks ("NAME ID", one a line), names, table, and plan: "ID" and what disk_facts prints, one a line.
@@ -228,7 +249,8 @@ present_check() {
   names=
   plan=
   for id in $ids; do
-    if name=$(disk_name "$id"); then
+    if disk_name "$id"; then
+      name=$disk_found
       disks="$disks$name $id
 "
       plan="$plan$id $(disk_facts "$name")
@@ -264,14 +286,13 @@ distinct_check() {
 }
 
 identity_check() {
-  local problems name id serial wanted wwid
+  local problems name id serial wwid
   problems=
   while read -r id name _ _ _ wwid serial; do
     [ -n "$name" ] || continue
-    wanted=$(approved_row "$id") || wanted=
-    if [ "${wanted:--}" != - ] && [ "$serial" != "$wanted" ]; then
+    if approved_row "$id" && [ "${approved_serial:--}" != - ] && [ "$serial" != "$approved_serial" ]; then
       problems="$problems
-${id##*/} ($name) has serial '$serial', approved is '$wanted'"
+${id##*/} ($name) has serial '$serial', approved is '$approved_serial'"
     fi
     case ${id##*/} in
     nvme-eui.* | nvme-uuid.*)
@@ -281,7 +302,7 @@ ${id##*/} leads to $name, which says it is '$wwid'"
       fi
       ;;
     *)
-      if [ "${wanted:--}" = - ]; then
+      if [ "${approved_serial:--}" = - ]; then
         problems="$problems
 ${id##*/} ($name): no serial is approved to compare with"
       fi
@@ -299,8 +320,7 @@ writable_check() {
   problems=
   while read -r name part _; do
     [ -n "$name" ] || continue
-    value=$(cat "/sys/class/block/$part/ro") || value=
-    if [ "$value" != 0 ]; then
+    if ! read -r value <"/sys/class/block/$part/ro" || [ "$value" != 0 ]; then
       problems="$problems
 $name${tab}$part is read-only"
     fi
@@ -315,13 +335,17 @@ os_disk_check() {
   problems=
   if [ -z "${GPUAAS_OS_DISK:-}" ]; then
     problems="the node's OS disk is not set"
-  elif ! name=$(disk_name "$GPUAAS_OS_DISK"); then
+  elif ! disk_name "$GPUAAS_OS_DISK"; then
     problems="the OS disk $GPUAAS_OS_DISK leads to no disk, so it cannot be told apart"
   else
-    id=$(printf '%s' "$disks" | awk -v name="$name" '$1 == name { print $2 }')
-    if [ -n "$id" ]; then
-      problems="$(joined "$id") is the OS disk ($name)"
-    fi
+    while read -r name id; do
+      if [ "$name" = "$disk_found" ]; then
+        problems="$problems
+$id is the OS disk ($name)"
+      fi
+    done <<DISKS
+$disks
+DISKS
   fi
   judge os_disk "$problems" 'the OS disk is not among them' "set storage.os_disk to the disk of / and /boot; take the OS disk out of the slots"
 }
@@ -333,18 +357,35 @@ shares() {
 
 # mounts_check: sets mounted, the shares to unmount, as disk_mounts prints them.
 mounts_check() {
-  local found problems below
+  local found problems below name kind place view
   mounted=
+  problems=
+  below=
   if ! found=$(disk_mounts "$table" "$(shares)"); then
     fail mounts 'the mounts of the processes cannot be read' 'look at: cat /proc/1/mountinfo'
     return 0
   fi
-  mounted=$(printf '%s\n' "$found" | awk -F '\t' '$2 == "share" && $4 == 1')
-  problems=$(printf '%s\n' "$found" | awk -F '\t' '$2 == "other" { print $1 "\tmounted at " $3 "\t(seen by process " $4 ")" }')
-  below=$(printf '%s\n%s\n' "$mounted" "$found" | awk -F '\t' '$2 == "share" { share[$3] = $1 }
-    $2 == "below" && $4 in share { print share[$4] "\t" $3 " is mounted below " $4 }')
-  judge mounts "$(about "$problems
-$below")" 'nothing but former shares is mounted from them' \
+  while IFS=$tab read -r name kind place view; do
+    case $kind/$view in
+    share/1)
+      mounted="$mounted$name$tab$kind$tab$place$tab$view
+"
+      ;;
+    other/*)
+      problems="$problems
+$name${tab}mounted at $place$tab(seen by process $view)"
+      ;;
+    below/*)
+      below="$below
+$name$tab$place is mounted below $view"
+      ;;
+    *) ;;
+    esac
+  done <<FOUND
+$found
+FOUND
+  mounted=${mounted%?}
+  judge mounts "$(about "$problems$below")" 'nothing but former shares is mounted from them' \
     'find out whose it is and unmount it; a former host share is declared in storage.former_shares'
 }
 
@@ -358,34 +399,51 @@ swap_check() {
 }
 
 holders_check() {
-  local name problems
-  problems=$(for name in $names; do
-    nvme_holders "$name" | awk -v name="$name" '{ print name "\theld by " $0 }'
-  done)
+  local name holder problems
+  problems=
+  for name in $names; do
+    for holder in $(nvme_holders "$name"); do
+      problems="$problems
+$name${tab}held by $holder"
+    done
+  done
   judge holders "$(about "$problems")" 'no md, LVM, dm-crypt or multipath stands on them' 'take apart what holds the disk: lsblk shows it'
 }
 
-# members_check: sets before, the signatures found, as "NAME<tab>PART:TYPE".
+# members_check: sets before, the signatures found, as "NAME<tab>PART:TYPE"; tags, what disk_tags prints; and unread, the disks
+# whose signatures could not be read.
 members_check() {
-  local name found entry problems
+  local name found part type problems
   before=
+  tags=
+  unread=
   problems=
   for name in $names; do
-    if ! found=$(nvme_signatures "$name"); then
+    if ! found=$(disk_signatures "$name"); then
+      unread="$unread $name"
       problems="$problems
 $name${tab}signatures cannot be read"
+      continue
     fi
-    for entry in $found; do
-      before="$before$name${tab}$entry
+    while IFS=, read -r part type _; do
+      case $part in
+      '' | \#*) continue ;;
+      *) ;;
+      esac
+      before="$before$name$tab$part:$type
 "
       case $PLAIN in
-      *" ${entry##*:} "*) ;;
+      *" $type "*) ;;
       *)
         problems="$problems
-$name${tab}$entry: part of something larger, or unknown"
+$name$tab$part:$type: part of something larger, or unknown"
         ;;
       esac
-    done
+    done <<SIGNATURES
+$found
+SIGNATURES
+    tags="$tags$(disk_tags "$name" "$found")
+"
   done
   judge members "$(about "$problems")" "plain file systems and partition tables at most" \
     'LVM, md, LUKS, ZFS, swap and the like are taken apart by whoever made them (vgremove, mdadm --zero-superblock, zpool destroy)'
@@ -406,17 +464,15 @@ $name${tab}its controller $address belongs to vfio-pci"
 
 # references_check: sets entries, the lines of fstab to disable, as disk_named prints them, and aliases.
 references_check() {
-  local name id tags found problems
-  aliases=
+  local name id found problems
+  aliases=$tags
   entries=
+  if [ -n "$unread" ]; then
+    fail references "the names of what is on${unread} cannot be read" 'look at: wipefs --no-act DISK'
+    return 0
+  fi
   while read -r name id; do
-    [ -n "$name" ] || continue
-    if ! tags=$(disk_tags "$name"); then
-      fail references "the names of what is on $name cannot be read" "look at: wipefs --no-act /dev/$name"
-      return 0
-    fi
-    aliases="$aliases$tags
-$name${tab}$id
+    aliases="$aliases$name$tab$id
 "
   done <<DISKS
 $disks
@@ -430,6 +486,7 @@ DISKS
 
 # of_shares yes|no FOUND: prints those of FOUND that are fstab entries of former shares, or those that are not.
 of_shares() {
+  [ -n "$2" ] || return 0
   printf '%s\n' "$2" | DISK_SHARES=$(shares) awk -F '\t' -v wanted="$1" '
     BEGIN { lines = split(ENVIRON["DISK_SHARES"], line, "\n"); for (i = 1; i <= lines; i++) share[line[i]] = 1 }
     NF { is = ($2 ~ /^\/etc\/fstab:/ && $4 in share) ? "yes" : "no" }
@@ -458,20 +515,24 @@ users_check() {
 
 # claim_check: what is a mounted share cannot be claimed before it is unmounted; still_free looks then.
 claim_check() {
-  local name problems
+  local name problems held
   problems=
+  set --
   for name in $names; do
     case "
 $mounted" in
     *"
-$name${tab}"*) continue ;;
-    *) ;;
+$name${tab}"*) ;;
+    *) set -- "$@" "$name" ;;
     esac
-    if ! disk_claim "$name"; then
+  done
+  if [ $# -gt 0 ]; then
+    held=$(disk_claim "$@") || held=$*
+    for name in $held; do
       problems="$problems
 $name${tab}cannot be claimed: somebody holds it"
-    fi
-  done
+    done
+  fi
   judge claim "$(about "$problems")" 'each can be claimed' 'find out who holds it: lsblk; fuser -v; zpool list; cat /proc/mdstat'
 }
 
@@ -506,13 +567,12 @@ plan_check() {
   local name id serial digest
   while read -r id name _ _ _ _ serial; do
     [ -n "$name" ] || continue
-    evidence_fact SLICE_STORAGE disk \
-      "$(joined "$(printf '%s' "$before" | awk -F '\t' -v name="$name" '$1 == name && !seen[$2]++ { print $2 }')")" \
-      id "${id##*/}" kernel "$name" serial "$serial"
+    evidence_fact SLICE_STORAGE disk "$(joined "$(before_of "$name")")" id "${id##*/}" kernel "$name" serial "$serial"
   done <<PLAN
 $plan
 PLAN
-  digest=$(printf '%s\n' "$plan" "$mounted" "$entries" "$before" | sha256sum | cut -c 1-16)
+  digest=$(printf '%s\n' "$plan" "$mounted" "$entries" "$before" | sha256sum)
+  digest=${digest%"${digest#????????????????}"}
   if ! needs plan approved present; then
     return 0
   elif [ -n "$digest_wanted" ] && [ "$digest_wanted" != "$digest" ]; then
@@ -520,6 +580,28 @@ PLAN
   else
     pass plan "$digest"
   fi
+}
+
+# before_of NAME: prints the signatures found on the disk, each once.
+before_of() {
+  local name entry seen
+  seen=
+  while IFS=$tab read -r name entry; do
+    case "$name/$seen" in
+    "$1/"*"
+$entry
+"*) ;;
+    "$1/"*)
+      printf '%s\n' "$entry"
+      seen="$seen
+$entry
+"
+      ;;
+    *) ;;
+    esac
+  done <<BEFORE
+$before
+BEFORE
 }
 
 # --- the changes ----------------------------------------------------------------------------------------
@@ -652,26 +734,52 @@ MOUNTED
   fi
 }
 
-# changed ID: prints why the disk may not be wiped now, though it could be when the checks were made. Empty: it may.
+# changed ID...: prints why these disks may not be wiped now, though they could be when the checks were made. Empty: they may.
 changed() {
-  local name planned one users
-  planned=$(printf '%s' "$plan" | awk -v id="$1" '$1 == id { print substr($0, length(id) + 2) }')
-  if ! name=$(disk_name "$1") || [ "$(disk_facts "$name")" != "$planned" ]; then
-    printf '%s\n' "${1##*/} is another device than the planned one ($planned)"
-    return 0
-  fi
-  one=$(disk_table "$name")
-  if ! users=$(disk_users "$one") || [ -n "$users" ]; then
-    printf '%s\n' "${1##*/} ($name) is used: $(joined "$users")"
-  fi
-  if ! disk_claim "$name"; then
-    printf '%s\n' "${1##*/} ($name) is held by somebody"
-  fi
+  local id name planned same users known held
+  same=
+  for id; do
+    planned=${plan#*"$id "}
+    planned=${planned%%
+*}
+    if disk_name "$id" && [ "$(disk_facts "$disk_found")" = "$planned" ]; then
+      same="$same $disk_found"
+    else
+      printf '%s\n' "${id##*/} is another device than the planned one ($planned)"
+    fi
+  done
+  # shellcheck disable=SC2086 # a list of names
+  set -- $same
+  [ $# -gt 0 ] || return 0
+  known=yes
+  users=$(disk_users "$(disk_table "$@")") || known=no
+  held=$(disk_claim "$@") || held=$(printf '%s\n' "$@")
+  for name; do
+    id=${plan%%" $name "*}
+    id=${id##*/}
+    case "$known
+$users" in
+    no* | *"
+$name$tab"*)
+      printf '%s\n' "$id ($name) is used: $(joined "$(printf '%s\n' "$users" | awk -F '\t' -v name="$name" '$1 == name')")"
+      ;;
+    *) ;;
+    esac
+    case "
+$held
+" in
+    *"
+$name
+"*) printf '%s\n' "$id ($name) is held by somebody" ;;
+    *) ;;
+    esac
+  done
 }
 
 still_free_step() {
-  local id problems
-  problems=$(for id in $ids; do changed "$id"; done)
+  local problems
+  # shellcheck disable=SC2086 # a list of ids
+  problems=$(changed $ids)
   if [ -n "$problems" ]; then
     fail still_free "$(joined "$problems")" 'nothing was wiped; make a new plan: run this without --apply'
   else
@@ -684,7 +792,9 @@ wiped_step() {
   local id name why finished
   finished=
   for id in $ids; do
-    name=$(disk_name "$id") || name=
+    # what the link leads to now is asked by changed; wiped is what was planned
+    name=${plan#*"$id "}
+    name=${name%% *}
     if grep -q -F -x "done verified $id" "$UNFINISHED" && why=$(raw "$name") && [ -z "$why" ]; then
       log_info "${id##*/} was wiped by the run that was cut off"
     else
@@ -721,7 +831,7 @@ wipe() {
     fi
   done
   note_done signatures_wiped "$1"
-  if [ -n "$(nvme_parts "$2" | sed 1d)" ]; then
+  if [ "$(nvme_parts "$2")" != "$2" ]; then
     timeout 60 partx --delete "/dev/$2" || log_warn "cannot take the partitions of $2 away"
   fi
   if ! timeout 1800 blkdiscard "/dev/$2" >&2; then
@@ -736,7 +846,8 @@ wipe() {
 raw() {
   local found
   timeout 60 blockdev --flushbufs "/dev/$1" || log_warn "cannot drop what is cached of $1"
-  found=$(nvme_parts "$1" | sed 1d)
+  found=$(nvme_parts "$1")
+  found=${found#"$1"}
   if [ -n "$found" ]; then
     printf '%s\n' "$1 still has partitions: $(joined "$found")"
   fi
@@ -749,12 +860,12 @@ raw() {
 
 # signatures_step: after the last disk, all of them again, from the device.
 signatures_step() {
-  local id name problems
+  local id problems
   problems=
   for id in $ids; do
-    if name=$(disk_name "$id"); then
+    if disk_name "$id"; then
       problems="$problems
-$(raw "$name")"
+$(raw "$disk_found")"
     else
       problems="$problems
 ${id##*/} is gone"
