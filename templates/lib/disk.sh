@@ -210,7 +210,7 @@ disk_signatures() {
       set -- "$@" "/dev/${path##*/}"
     fi
   done
-  timeout 30 wipefs --no-act --parsable --output DEVICE,TYPE,UUID,LABEL -- "$@"
+  timeout 30 wipefs --no-act --parsable --noheadings --output DEVICE,TYPE,UUID,LABEL -- "$@"
 }
 
 # disk_tags NAME SIGNATURES: prints by which other names the disk's contents can be asked for, as "DISK<tab>UUID=..." (LABEL,
@@ -218,11 +218,7 @@ disk_signatures() {
 # disk_signatures printed), since one disk can carry several.
 disk_tags() {
   local part uuid label listing
-  while IFS=, read -r part _ uuid label; do
-    case $part in
-    \#*) continue ;;
-    *) ;;
-    esac
+  while IFS=, read -r _ _ uuid label; do
     [ -z "$uuid" ] || printf '%s\tUUID=%s\n' "$1" "$uuid"
     [ -z "$label" ] || printf '%s\tLABEL=%s\n' "$1" "$label"
   done <<SIGNATURES

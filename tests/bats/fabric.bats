@@ -122,8 +122,14 @@ setup() {
     card_pid=$!
 }
 
-teardown() {
+# card_gone: ends the card, with what it is at: it must not make functions of a host that is reset.
+card_gone() {
     kill "$card_pid" 2>/dev/null || true
+    wait "$card_pid" 2>/dev/null || true
+}
+
+teardown() {
+    card_gone
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     rm -rf /dev/vfio
     for rep in rep0v0 rep0v1 rep0v2 rep0v3 rep1v0 rep1v1 rep1v2 rep1v3 $REPRESENTORS; do
@@ -415,7 +421,7 @@ run_plan() {
     only_fails functions
     assert_evidence functions FAIL "$P0 has 8 functions, not 4*"
     [ "$(cat "$PCI/devices/$P0/sriov_numvfs")" = 8 ]
-    kill "$card_pid"
+    card_gone
     rm -f "$PCI/devices/$P0"/virtfn*
     echo 0 >"$PCI/devices/$P0/sriov_numvfs"
     with_setting VF_WAIT 2

@@ -203,7 +203,7 @@ setup() {
 }
 
 teardown() {
-    kill "$card_pid" 2>/dev/null || true
+    kill "$card_pid" 2>/dev/null && wait "$card_pid" 2>/dev/null || true
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     ! mountpoint -q "$PORT/sriov_numvfs" || umount "$PORT/sriov_numvfs"
     ip route delete default dev ibp15s0 2>/dev/null || true

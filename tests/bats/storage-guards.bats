@@ -82,7 +82,11 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
 @test "approved: a node without approved disks" {
     sed -i -e "/^GPUAAS_SLICE_DISKS=/,/'\$/c GPUAAS_SLICE_DISKS=''" /etc/gpuaas/node.env
     refuses_to_start approved 'no slice disk is approved*'
+    for check in $GUARDS; do
+        case $check in approved | earlier_run) ;; *) [ "$(evidence_status "$check")" = SKIP ] || fail "$check: $output" ;; esac
+    done
     assert_evidence present SKIP 'stands on approved*'
+    assert_evidence plan SKIP 'stands on approved*'
     refuses_to_start approved "$ID_ONE is not approved*" --apply --devices "$ID_ONE"
 }
 
@@ -105,8 +109,10 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     ln -sf /dev/alias "$BY_ID/$ID_THREE"
     refused present "$ID_THREE leads to no whole disk"
     rm /dev/alias
-    # a disk whose own node is missing, then another device's
+    # another node of the disk is the disk, but not where its own node is missing, or another device's
     mknod /dev/alias b $((0x$(stat -c %t "$THREE"))) $((0x$(stat -c %T "$THREE")))
+    transition --devices "$ID_THREE"
+    assert_evidence present PASS
     rm "$THREE"
     transition
     assert_evidence present FAIL "$ID_THREE leads to no whole disk; *"
@@ -168,6 +174,12 @@ $ID_ONE is named twice; '../loop1' is no stable identity; 'LABEL=x' is no stable
     transition --devices wwn-0x0123456789abcdef
     rm "$BY_ID/wwn-0x0123456789abcdef"
     assert_evidence identity PASS
+}
+
+@test "identity: all that must not change is asked of the kernel, each by itself" {
+    folder=/sys/block/${ONE##*/}
+    run_functions "$SCRIPT" 'nvme_value=x; disk_facts "$1"' "${ONE##*/}"
+    [ "$output" = "${ONE##*/} $(cat "$folder/dev") $(cat "$folder/diskseq") $(cat "$folder/size") ${ID_ONE#nvme-} EXAMPLE0000" ]
 }
 
 @test "writable: a read-only disk, a read-only partition" {
@@ -450,6 +462,8 @@ domain() {
     domain off-by-address "<hostdev><source><address domain='0x0000' bus='0x44' slot='0x00' function='0x0'/></source></hostdev>"
     domain running-next-start "<source dev='/dev/null'/>"
     domain off-next-start "<source dev='$TWO'/>"
+    domain running-until-shutdown "<source dev='$TWO'/>"
+    domain off-until-shutdown "<source dev='/dev/null'/>"
     domain off-other "<source dev='$OTHER'/>" "<source file='/var/lib/libvirt/images/x.img'/>"
     printf "<pool type='dir'><target><path>/share2/images</path></target></pool>\n" >"$VIRSH/pool-images"
     refused libvirt '*'
@@ -457,12 +471,12 @@ domain() {
     umount /share2
     storage_contents
     found=$(detail_of libvirt)
-    for name in 'by path' by-id by-partition by-uuid by-alias by-file by-address next-start; do
+    for name in 'by path' by-id by-partition by-uuid by-alias by-file by-address next-start until-shutdown; do
         [[ $found == *": domain $name "* ]] || fail "$name: $found"
     done
     [[ $found == *"$ID_TWO (${TWO##*/}): pool images /share2/images"* ]]
     [[ $found == *"$ID_THREE (${THREE##*/}): domain by-address pci:0000:44:00.0"* ]]
-    [ "$(grep -o 'domain ' <<<"$found" | wc -l)" -eq 8 ] || fail "$found"
+    [ "$(grep -o 'domain ' <<<"$found" | wc -l)" -eq 9 ] || fail "$found"
     run ! grep -F 'domain other' <<<"$found"
 }
 

@@ -82,7 +82,7 @@ setup() {
 
 teardown() {
     exec 7>&-
-    kill "$kernel_pid" 2>/dev/null || true
+    kill "$kernel_pid" 2>/dev/null && wait "$kernel_pid" 2>/dev/null || true
     [ -z "${holder:-}" ] || kill "$holder" 2>/dev/null || true
     rm -rf /dev/vfio /dev/nvidia0
     for name in v4 local way; do ip link delete "lab-$name" 2>/dev/null || true; done

@@ -426,10 +426,7 @@ $name${tab}signatures cannot be read"
       continue
     fi
     while IFS=, read -r part type _; do
-      case $part in
-      '' | \#*) continue ;;
-      *) ;;
-      esac
+      [ -n "$part" ] || continue
       before="$before$name$tab$part:$type
 "
       case $PLAIN in
@@ -517,7 +514,6 @@ users_check() {
 claim_check() {
   local name problems held
   problems=
-  set --
   for name in $names; do
     case "
 $mounted" in
