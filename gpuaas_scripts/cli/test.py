@@ -122,6 +122,7 @@ def _suite(
     console: Console, root: Path, files: Sequence[BatsFile], generated: Path, engine: str | None, base: str | None
 ) -> Suite:
     """Engine, image, and the sites that the files are about, rendered into `generated`."""
+    from ..cache import Cache
     from ..lab.engine import EngineName, find_engine
     from ..lab.image import ensure
     from ..lab.suite import Suite
@@ -131,7 +132,7 @@ def _suite(
     for site in sorted({file.site for file in files}):
         render_for_tests(root, site, generated)
     image = ensure(found, base=base, progress=console.info)
-    return Suite(found, image, root / "tests" / "bats", root / "tests" / "hosts", generated)
+    return Suite(found, image, root / "tests" / "bats", root / "tests" / "hosts", generated, Cache("test_times"))
 
 
 def render_for_tests(root: Path, site: str, output: Path) -> None:

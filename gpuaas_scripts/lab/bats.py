@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _ASKED = re.compile(r"^# (host|site|script): *(\S.*?) *$", re.MULTILINE)
 _TEST = re.compile(r'^@test (?:"([^"$`\\\n]+)" \{$)?', re.MULTILINE)
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+) (.*)")
-_SKIP = re.compile(r"(.*?) # skip ?(.*)", re.IGNORECASE)
+_NAME = re.compile(r"(.*?)(?: in (\d+)ms)?(?P<skipped> # skip ?(?P<why>.*))?", re.IGNORECASE)
 
 
 class Shell(StrEnum):
@@ -48,13 +48,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test: its name, how it ended, and what it said (why it was skipped, where it failed)."""
+    """One test: its name, how it ended, what it said (why it was skipped, where it failed), and its wall time."""
 
     __test__ = False  # not a class for pytest to collect
 
     name: str
     outcome: Outcome
     detail: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ def _run_one(
         "HOME": "/root",
     }
     container.exec(["rm", "-f", EVIDENCE_LOG])
-    argv = ["bash", f"{BATS_AT}/bin/bats", "--formatter", "tap", *options]
+    argv = ["bash", f"{BATS_AT}/bin/bats", "--formatter", "tap", "--timing", *options]
     # Not BATS_TEST_TIMEOUT: with it, each failing test lasts that long (bats-core 1.14).
     late = ""
     try:
@@ -197,17 +198,19 @@ def parse_tap(done: Completed) -> tuple[tuple[TestResult, ...], str]:
             tests.append(_result(result[1], result[3]))
         elif tests and line.startswith("#"):
             last = tests[-1]
-            tests[-1] = TestResult(last.name, last.outcome, f"{last.detail}\n{line[1:].strip()}".strip())
+            tests[-1] = replace(last, detail=f"{last.detail}\n{line[1:].strip()}".strip())
         elif line.strip():
             stray.append(line)
     return tuple(tests), _problem(done, tests, numbers, planned, stray)
 
 
 def _result(word: str, name: str) -> TestResult:
-    skip = _SKIP.fullmatch(name)
-    if word == "ok" and skip:
-        return TestResult(skip[1], Outcome.SKIPPED, skip[2])
-    return TestResult(name, Outcome.PASSED if word == "ok" else Outcome.FAILED)
+    said = _NAME.fullmatch(name)
+    if said is None:
+        return TestResult(name, Outcome.FAILED, "no line of TAP")
+    passed = Outcome.SKIPPED if said["skipped"] else Outcome.PASSED
+    seconds = int(said[2] or 0) / 1000
+    return TestResult(said[1], passed if word == "ok" else Outcome.FAILED, said["why"] or "", seconds)
 
 
 def _problem(

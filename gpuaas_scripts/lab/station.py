@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import tempfile
 import time
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from gpuaas_scripts.lab.suite import Suite
 
-_TIMING = re.compile(r"(.*) in (\d+)ms")
 _KEPT = 3
 """Containers that a station keeps running."""
 _SETUP_SECONDS = 60.0
@@ -218,9 +216,8 @@ def learn(suite: Suite, scripts: Scripts, file: BatsFile, marked: dict[tuple[str
 
 
 def _test(file: BatsFile, result: TestResult, marks: frozenset[str]) -> Iterable[Test]:
-    name = _TIMING.fullmatch(result.name)
-    if name and result.outcome is Outcome.PASSED:
-        yield Test(file, name[1], int(name[2]) / 1000, marks)
+    if result.outcome is Outcome.PASSED:
+        yield Test(file, result.name, result.seconds, marks)
 
 
 def all_marked(scripts: Scripts) -> dict[tuple[str, str], Marked]:

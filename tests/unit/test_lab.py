@@ -331,6 +331,12 @@ class TestTap:
             "no card",
         )
 
+    def test_times_are_no_part_of_names(self) -> None:
+        said = "1..3\nok 1 one in 12ms\nok 2 two in 7ms # skip not here\nnot ok 3 in 5 in 1500ms\n# why\n"
+        tests = judged(tap(said, 1)).tests
+        assert [(test.name, test.seconds) for test in tests] == [("one", 0.012), ("two", 0.007), ("in 5", 1.5)]
+        assert [test.detail for test in tests] == ["", "not here", "why"]
+
     def test_a_failure_keeps_its_words(self) -> None:
         result = judged(tap("1..2\nnot ok 1 one\n# (in test file x.bats, line 3)\n#   `false' failed\nok 2 two\n", 1))
         assert not result.passed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from gpuaas_scripts.cache import Cache
 from gpuaas_scripts.errors import GpuaasError
 from gpuaas_scripts.lab.bats import BatsFile, BatsResult, Outcome, Shell, TestResult, named_tests, only_tests
 from gpuaas_scripts.lab.engine import Engine, EngineName
@@ -46,19 +48,23 @@ class Bats:
         for path, names in files.items():
             bats_file(folder, *names).rename(folder / path)
         self.files = files
-        self.suite = Suite(ENGINE, ImageRef("none", "none"), folder, folder, folder)
+        self.suite = Suite(ENGINE, ImageRef("none", "none"), folder, folder, folder, Cache("test_times"))
 
     def run(self, _: Suite, file: BatsFile, shell: Shell, *, only: str = "", abort: bool = False) -> BatsResult:
         self.asked.append((file.path, only))
         if file.path == self.lost:
             raise GpuaasError("does not boot")
         chosen = [name for name in self.files[file.path] if re.search(only, name) and name != self.lost]
-        tests = tuple(TestResult(name, Outcome.FAILED if name == "bad" else Outcome.PASSED) for name in chosen)
+        tests = tuple(
+            TestResult(name, Outcome.FAILED if name == "bad" else Outcome.PASSED, seconds=20 if name == "t07" else 0.5)
+            for name in chosen
+        )
         return BatsResult(shell, tests, "", tuple(f"x\t{shell}\t{name}" for name in chosen), 1.5)
 
 
 @pytest.fixture
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bats:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     names = (*tuple(f"t{number:02}" for number in range(15)), "bad")
     made = Bats(tmp_path, {"long.bats": names, "short.bats": ("one", "two")})
     monkeypatch.setattr(Suite, "run", lambda suite, *words, **more: made.run(suite, *words, **more))
@@ -95,3 +101,24 @@ def test_what_a_piece_did_not_run_is_told(played: Bats) -> None:
 def test_what_is_chosen_by_hand_is_not_divided(played: Bats) -> None:
     run_suite(played.suite, [BatsFile("long.bats")], [Shell.DASH], parallel=4, only="t0")
     assert played.asked == [("long.bats", "t0")]
+
+
+def test_pieces_take_about_the_same_time_as_far_as_it_is_known(played: Bats) -> None:
+    run_suite(played.suite, [BatsFile("long.bats")], [Shell.DASH], parallel=2)
+    assert sorted(only.count("|") + 1 for _, only in played.asked) == [8, 8]
+    played.asked.clear()
+    [long] = run_suite(played.suite, [BatsFile("long.bats")], [Shell.DASH], parallel=2)
+    assert played.asked[0][1] == "^(t07)$"  # the longest piece first
+    assert long.result is not None
+    assert [test.name for test in long.result.tests] == list(played.files["long.bats"])
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "1", '{"t01": "x"}', '{"t01": null}'])
+def test_times_that_cannot_be_read_are_not_known(played: Bats, damaged: str) -> None:
+    times = played.suite.times
+    assert times is not None
+    times.put(b"long.bats", damaged.encode())
+    [long] = run_suite(played.suite, [BatsFile("long.bats")], [Shell.DASH], parallel=2)
+    assert long.result is not None
+    assert len(long.result.tests) == 16
+    assert json.loads(times.get(b"long.bats") or b"")["t07"] == 20
