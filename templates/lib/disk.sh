@@ -156,7 +156,7 @@ disk_swaps() {
 # disk_users TABLE: prints who uses the disks or files on them, as "DISK<tab>/proc/PID/...": open files, working and root
 # folders, programs, mapped files, and files behind loop devices.
 disk_users() {
-  local table listing numbers file path
+  local table listing numbers file path paths
   table=$1
   listing=$(find /proc/[0-9]*/fd /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe -maxdepth 1 -type l \
     -exec stat -L -c '%f %t:%T %d %n' {} + 2>/dev/null) || :
@@ -165,16 +165,15 @@ disk_users() {
   *" /proc/$$/cwd"*) ;;
   *) return 1 ;;
   esac
-  set --
+  printf '%s\n' "$listing" | disk_match "$table"
+  paths=
   for file in /sys/block/loop*/loop/backing_file; do
     if { read -r path <"$file"; } 2>/dev/null; then
-      set -- "$@" "$path"
+      paths="$paths$path
+"
     fi
   done
-  {
-    printf '%s\n' "$listing"
-    [ $# -eq 0 ] || stat -L -c '%f %t:%T %d %n' -- "$@" 2>/dev/null || :
-  } | disk_match "$table"
+  disk_touching "$table" "${paths%?}"
   numbers=
   while read -r _ _ _ _ _ file; do
     numbers="$numbers${file:+ $file }

@@ -79,6 +79,8 @@ killed_after() {
     # shellcheck disable=SC2016
     PATH=/run/killers:$PATH setsid --wait "${shell_words[@]}" -c 'echo "$$" >/run/script.pid; exec "$@"' sh \
         "${shell_words[@]}" "$path" --apply --devices "$ID_ONE" >/run/output 2>&1 3>&- || true
+    # what was killed last may hold the lock for a moment
+    flock -w 10 /run/gpuaas-slice-storage-transition.lock true
     [ -e /run/killed ]
 }
 
