@@ -263,6 +263,10 @@ queue() {
     queue "${new/PR19/XY7}" >"$BATS_TEST_TMPDIR/queue"
     apply
     assert_evidence bios_job WARN '*not known: XY7*'
+    # what another job came to says nothing of this one
+    queue "${new/Completed/Failed}" 'JID_99|Firmware Update: x|Completed|RED: y' >"$BATS_TEST_TMPDIR/queue"
+    apply
+    assert_evidence bios_job FAIL 'job JID_10: Failed: *'
     # a queue that cannot be read while the job is awaited
     queue "${new/Completed/Running}" >"$BATS_TEST_TMPDIR/queue"
     odd "case \"\$*\" in 'jobqueue view') cat '$BATS_TEST_TMPDIR/queue'; echo oops >'$BATS_TEST_TMPDIR/queue'; exit 0 ;; esac"
