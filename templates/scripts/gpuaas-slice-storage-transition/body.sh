@@ -423,7 +423,6 @@ members_check() {
       unread="$unread $name"
       problems="$problems
 $name${tab}signatures cannot be read"
-      continue
     fi
     while IFS=, read -r part type _; do
       [ -n "$part" ] || continue
